@@ -1,0 +1,2 @@
+//! Crate page.
+fn main() {}
