@@ -6,7 +6,6 @@ mod clock;
 mod hash;
 mod name;
 mod tree;
-mod verify;
 
 // What the host says, and what is kept of it.
 pub use clock::{Clock, ManualClock, SystemClock, Timestamp, TimestampError};
@@ -21,10 +20,3 @@ pub use tree::tile::{
     TILE_HEIGHT, TILE_WIDTH, Tile, TileError, TileId, partial_tiles, tiles_filled,
 };
 pub use tree::{MAX_TREE_SIZE, NodeId, TreeError, TreeHead};
-
-// Verification.
-pub use verify::finding::{Evidence, EvidenceSource, Finding, FindingCode, MAX_FINDINGS_PER_CODE};
-pub use verify::report::{
-    ChainReport, CheckpointReport, CheckpointStatus, Counts, GrowthPoint, Information, KeyReport,
-    KeyTrust, Verdict, VerificationReport, WitnessReport,
-};

@@ -1,1 +1,32 @@
-//! Crate page.
+//! The tamper-evident audit journal of `audit-core` in SQLite and PostgreSQL.
+//!
+//! [`Journal`] is the handle: it appends events so that a chain can neither fork nor have a gap,
+//! alone, in batches, or in one transaction with the host's own statements.
+
+// One section per area; modules are private, and each type has one public name.
+
+mod append;
+mod backend;
+mod error;
+mod journal;
+mod migrate;
+mod publish;
+
+// Opening a journal.
+pub use backend::Backend;
+pub use journal::Journal;
+#[cfg(feature = "postgres")]
+pub use journal::PgJournal;
+#[cfg(any(feature = "sqlite", feature = "sqlite-unbundled"))]
+pub use journal::SqliteJournal;
+pub use journal::options::JournalOptions;
+pub use migrate::{MigrationText, migrations};
+
+// Signing and publishing checkpoints.
+pub use publish::{CheckpointSigner, CheckpointSink};
+
+// What can go wrong.
+pub use error::{DatabaseError, DatabaseErrorKind, OpenError};
+
+/// The SQL toolkit whose pools and transactions are part of this crate's interface.
+pub use sqlx;

@@ -1,0 +1,6 @@
+//! The query index.
+
+use sqlx::Database;
+
+/// The query index.
+pub trait IndexSql: Database {}

@@ -1,0 +1,6 @@
+//! Reading entries back.
+
+use sqlx::Database;
+
+/// Reading entries back.
+pub trait ReadSql: Database {}

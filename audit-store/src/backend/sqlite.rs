@@ -1,0 +1,8 @@
+//! How SQLite does it.
+
+pub(crate) mod append;
+pub(crate) mod index;
+pub(crate) mod proof;
+pub(crate) mod read;
+pub(crate) mod setup;
+pub(crate) mod verify;

@@ -1,0 +1,179 @@
+//! The handle of a journal.
+
+use std::sync::Arc;
+
+use sqlx::{Pool, Transaction};
+
+use crate::backend::setup::JournalRow;
+use crate::backend::{Backend, Schema};
+use crate::error::{DatabaseError, OpenError};
+use crate::journal::options::JournalOptions;
+use crate::migrate::{self, State};
+
+pub(crate) mod options;
+#[cfg(feature = "postgres")]
+mod postgres;
+#[cfg(any(feature = "sqlite", feature = "sqlite-unbundled"))]
+mod sqlite;
+
+/// A journal in a PostgreSQL database.
+#[cfg(feature = "postgres")]
+pub type PgJournal = Journal<sqlx::Postgres>;
+
+/// A journal in a SQLite file.
+#[cfg(any(feature = "sqlite", feature = "sqlite-unbundled"))]
+pub type SqliteJournal = Journal<sqlx::Sqlite>;
+
+/// An open journal. Clones share one writer and one set of connections.
+///
+/// Opening spawns one task on the current runtime, the writer, which commits what callers append;
+/// [`close`](Self::close) ends it.
+pub struct Journal<DB: Backend> {
+    pub(crate) store: Arc<Store<DB>>,
+}
+
+impl<DB: Backend> Clone for Journal<DB> {
+    fn clone(&self) -> Self {
+        Self { store: Arc::clone(&self.store) }
+    }
+}
+
+impl<DB: Backend> std::fmt::Debug for Journal<DB> {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.debug_struct("Journal").field("name", &self.store.options.name).finish_non_exhaustive()
+    }
+}
+
+/// What the parts of an open journal share.
+#[derive(Debug)]
+pub(crate) struct Store<DB: Backend> {
+    /// Reads, and the transactions that are shared with the host.
+    pub(crate) pool: Pool<DB>,
+    /// The journal's own writing transactions: the writer's, the sequencer's, the index's. One
+    /// connection that nobody else can hold, so that a host that has exhausted the other pool can
+    /// still append.
+    pub(crate) writer: Pool<DB>,
+    pub(crate) schema: Schema,
+    pub(crate) options: JournalOptions,
+    /// The journal's verifier key, as it stands in the database.
+    pub(crate) key: String,
+}
+
+impl<DB: Backend> Store<DB> {
+    /// Begins one of the journal's own writing transactions: immediate on SQLite, READ COMMITTED
+    /// on PostgreSQL.
+    pub(crate) async fn begin_write(&self) -> sqlx::Result<Transaction<'static, DB>> {
+        self.writer.begin_with(DB::BEGIN).await
+    }
+}
+
+impl<DB: Backend> Journal<DB> {
+    /// Flushes what was accepted, ends the writer and closes the journal's connections, for all
+    /// clones of this handle. A pool that was given at open stays open.
+    pub async fn close(self) {
+        self.store.writer.close().await;
+        self.store.pool.close().await;
+    }
+
+    /// The connections for reads and shared transactions.
+    #[must_use]
+    pub fn pool(&self) -> &Pool<DB> {
+        &self.store.pool
+    }
+
+    /// The journal's verifier key (a vkey of the signed-note format).
+    #[must_use]
+    pub fn key(&self) -> &str {
+        &self.store.key
+    }
+
+    /// Opens what is there, after applying the migrations that are missing.
+    async fn open_in(
+        pool: Pool<DB>,
+        writer: Pool<DB>,
+        options: &JournalOptions,
+    ) -> Result<Self, OpenError> {
+        let schema = Schema::new(&options.schema)?;
+        let mut conn = writer.acquire().await?;
+        let state = state::<DB>(&mut conn, &schema).await?;
+        drop(conn);
+        match state {
+            State::None => return Err(OpenError::NotAJournal),
+            State::Behind(from) if from < DB::MIGRATIONS.len() => {
+                migrate(&writer, &schema, options, None).await?;
+            }
+            State::Behind(_) => {}
+        }
+        Self::start(pool, writer, schema, options).await
+    }
+
+    /// Makes a journal where there is none.
+    async fn create_in(
+        pool: Pool<DB>,
+        writer: Pool<DB>,
+        options: &JournalOptions,
+    ) -> Result<Self, OpenError> {
+        let schema = Schema::new(&options.schema)?;
+        let signer = options.signer.as_ref().ok_or(OpenError::NoSigner)?;
+        let row = JournalRow { name: options.name.to_string(), key: signer.vkey() };
+        migrate(&writer, &schema, options, Some(&row)).await?;
+        Self::start(pool, writer, schema, options).await
+    }
+
+    /// Checks whose journal it is and starts the writer.
+    async fn start(
+        pool: Pool<DB>,
+        writer: Pool<DB>,
+        schema: Schema,
+        options: &JournalOptions,
+    ) -> Result<Self, OpenError> {
+        let mut conn = writer.acquire().await?;
+        let row = DB::journal_row(&mut conn, &schema).await?.ok_or(OpenError::NotAJournal)?;
+        drop(conn);
+        if row.name != options.name.as_str() {
+            return Err(OpenError::NameMismatch { stored: row.name, given: options.name.clone() });
+        }
+        if let Some(given) = options.signer.as_ref().map(|signer| signer.vkey())
+            && given != row.key
+        {
+            return Err(OpenError::KeyMismatch { stored: row.key, given });
+        }
+        let options = options.clone();
+        Ok(Self { store: Arc::new(Store { pool, writer, schema, options, key: row.key }) })
+    }
+}
+
+async fn state<DB: Backend>(
+    conn: &mut DB::Connection,
+    schema: &Schema,
+) -> Result<State, OpenError> {
+    let applied = DB::applied_migrations(conn, schema).await?;
+    migrate::state::<DB>(applied.as_deref())
+}
+
+/// Applies what is missing, in one transaction; with a row, makes a new journal, which must not be
+/// there yet.
+async fn migrate<DB: Backend>(
+    writer: &Pool<DB>,
+    schema: &Schema,
+    options: &JournalOptions,
+    create: Option<&JournalRow>,
+) -> Result<(), OpenError> {
+    let mut tx = writer.begin_with(DB::BEGIN).await?;
+    DB::lock_migrations(&mut tx).await?;
+    let from = match (state::<DB>(&mut tx, schema).await?, create) {
+        (State::None, None) => return Err(OpenError::NotAJournal),
+        (State::None, Some(_)) => {
+            DB::ensure_migrations(&mut tx, schema).await?;
+            0
+        }
+        (State::Behind(_), Some(_)) => return Err(OpenError::AlreadyExists),
+        (State::Behind(from), None) => from,
+    };
+    migrate::run::<DB>(&mut tx, schema, from, options.clock.now()).await?;
+    if let Some(row) = create {
+        DB::insert_journal_row(&mut tx, schema, row).await?;
+    }
+    tx.commit().await.map_err(DatabaseError::from)?;
+    Ok(())
+}

@@ -1,0 +1,147 @@
+//! How a journal is opened.
+
+use std::sync::Arc;
+use std::time::Duration;
+
+use audit_core::{Clock, JournalName, SystemClock};
+
+use crate::publish::{CheckpointSigner, CheckpointSink};
+
+/// How a journal is created or opened. Every default is a constant of this type.
+#[derive(Clone, Debug)]
+pub struct JournalOptions {
+    pub(crate) name: JournalName,
+    pub(crate) signer: Option<Arc<dyn CheckpointSigner>>,
+    pub(crate) sinks: Vec<Arc<dyn CheckpointSink>>,
+    pub(crate) clock: Arc<dyn Clock>,
+    pub(crate) schema: String,
+    pub(crate) connections: u32,
+    pub(crate) busy_timeout: Duration,
+    pub(crate) queue: usize,
+    pub(crate) batch: usize,
+    pub(crate) checkpoint_entries: u64,
+    pub(crate) checkpoint_interval: Duration,
+    pub(crate) volatile_allowed: bool,
+    pub(crate) unverified_open_allowed: bool,
+}
+
+impl JournalOptions {
+    /// How many events may wait for the writer: 4,096.
+    pub const QUEUE: usize = 4096;
+    /// How many events of waiting callers share one transaction at most: 1,024.
+    pub const BATCH: usize = 1024;
+    /// How many connections serve reads and shared transactions at most: 8. The writer has one of
+    /// its own besides, so that a host that holds them all can still append.
+    pub const CONNECTIONS: u32 = 8;
+    /// How long a writer waits for another one of the same SQLite file: 5 seconds.
+    pub const BUSY_TIMEOUT: Duration = Duration::from_secs(5);
+    /// After how many entries of a chain a checkpoint is due: 1,024.
+    pub const CHECKPOINT_ENTRIES: u64 = 1024;
+    /// After what time a checkpoint is due where a chain has grown: 10 seconds.
+    pub const CHECKPOINT_INTERVAL: Duration = Duration::from_secs(10);
+    /// The PostgreSQL schema of the journal's tables.
+    pub const SCHEMA: &'static str = "audit";
+
+    /// The options of the journal of that name, all others at their defaults.
+    #[must_use]
+    pub fn new(name: JournalName) -> Self {
+        Self {
+            name,
+            signer: None,
+            sinks: Vec::new(),
+            clock: Arc::new(SystemClock),
+            schema: Self::SCHEMA.to_owned(),
+            connections: Self::CONNECTIONS,
+            busy_timeout: Self::BUSY_TIMEOUT,
+            queue: Self::QUEUE,
+            batch: Self::BATCH,
+            checkpoint_entries: Self::CHECKPOINT_ENTRIES,
+            checkpoint_interval: Self::CHECKPOINT_INTERVAL,
+            volatile_allowed: false,
+            unverified_open_allowed: false,
+        }
+    }
+
+    /// The key that signs checkpoints. Creating a journal needs one; a journal opened without one
+    /// appends, but signs nothing.
+    #[must_use]
+    pub fn signer(mut self, signer: impl CheckpointSigner + 'static) -> Self {
+        self.signer = Some(Arc::new(signer));
+        self
+    }
+
+    /// One more place where checkpoints are published.
+    #[must_use]
+    pub fn sink(mut self, sink: impl CheckpointSink + 'static) -> Self {
+        self.sinks.push(Arc::new(sink));
+        self
+    }
+
+    /// Where the time comes from, instead of the system's clock.
+    #[must_use]
+    pub fn clock(mut self, clock: Arc<dyn Clock>) -> Self {
+        self.clock = clock;
+        self
+    }
+
+    /// The PostgreSQL schema of the journal's tables, see [`SCHEMA`](Self::SCHEMA). It must match
+    /// `[a-z_][a-z0-9_]{0,62}`; SQLite ignores it.
+    #[must_use]
+    pub fn schema(mut self, schema: &str) -> Self {
+        schema.clone_into(&mut self.schema);
+        self
+    }
+
+    /// See [`CONNECTIONS`](Self::CONNECTIONS). Ignored where a pool is given; at least 1.
+    #[must_use]
+    pub fn connections(mut self, connections: u32) -> Self {
+        self.connections = std::cmp::max(connections, 1);
+        self
+    }
+
+    /// See [`BUSY_TIMEOUT`](Self::BUSY_TIMEOUT).
+    #[must_use]
+    pub fn busy_timeout(mut self, timeout: Duration) -> Self {
+        self.busy_timeout = timeout;
+        self
+    }
+
+    /// See [`QUEUE`](Self::QUEUE); at least 1.
+    #[must_use]
+    pub fn queue(mut self, events: usize) -> Self {
+        self.queue = std::cmp::max(events, 1);
+        self
+    }
+
+    /// See [`BATCH`](Self::BATCH); at least 1.
+    #[must_use]
+    pub fn batch(mut self, events: usize) -> Self {
+        self.batch = std::cmp::max(events, 1);
+        self
+    }
+
+    /// When a checkpoint is due: after so many entries of a chain, or so long after its last one.
+    #[must_use]
+    pub fn checkpoint_after(mut self, entries: u64, interval: Duration) -> Self {
+        self.checkpoint_entries = std::cmp::max(entries, 1);
+        self.checkpoint_interval = interval;
+        self
+    }
+
+    /// Signs checkpoints even where the database is set to lose committed transactions in a crash
+    /// (`synchronous` below `FULL`, `synchronous_commit = off`). A checkpoint may then count
+    /// entries that a crash takes away, and the journal looks truncated.
+    #[must_use]
+    pub fn dangerous_allow_volatile(mut self) -> Self {
+        self.volatile_allowed = true;
+        self
+    }
+
+    /// Opens the journal even where a sink cannot be asked whether it knows a newer checkpoint, and
+    /// with it whether an old backup was restored.
+    #[must_use]
+    pub fn allow_unverified_open(mut self) -> Self {
+        self.unverified_open_allowed = true;
+        self
+    }
+}
