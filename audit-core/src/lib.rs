@@ -5,6 +5,9 @@
 mod clock;
 mod hash;
 mod name;
+mod retention;
+#[allow(dead_code, reason = "used by the chain verifier, which follows")]
+mod seq_set;
 mod tree;
 
 // What the host says, and what is kept of it.
@@ -20,3 +23,14 @@ pub use tree::tile::{
     TILE_HEIGHT, TILE_WIDTH, Tile, TileError, TileId, partial_tiles, tiles_filled,
 };
 pub use tree::{MAX_TREE_SIZE, NodeId, TreeError, TreeHead};
+
+// Verification.
+pub use verify::finding::{Evidence, EvidenceSource, Finding, FindingCode, MAX_FINDINGS_PER_CODE};
+pub use verify::report::{
+    ChainReport, CheckpointReport, CheckpointStatus, Counts, GrowthPoint, Information, KeyReport,
+    KeyTrust, Verdict, VerificationReport, WitnessReport,
+};
+
+// How long records are kept.
+pub use retention::period::{Period, PeriodError};
+pub use retention::schedule::{AcrossSchedules, Applies, ScheduleEntry, ScheduleHistory};
