@@ -9,6 +9,7 @@ mod retention;
 #[allow(dead_code, reason = "used by the chain verifier, which follows")]
 mod seq_set;
 mod tree;
+mod verify;
 
 // What the host says, and what is kept of it.
 pub use clock::{Clock, ManualClock, SystemClock, Timestamp, TimestampError};
