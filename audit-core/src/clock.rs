@@ -98,6 +98,12 @@ impl Timestamp {
         ]
     }
 
+    /// Appends the text.
+    pub(crate) fn push_to(self, out: &mut String) {
+        // It is ASCII, so the fall-back cannot be reached.
+        out.push_str(std::str::from_utf8(&self.to_ascii()).unwrap_or(""));
+    }
+
     fn to_chrono(self) -> DateTime<Utc> {
         // The invariant is far inside chrono's range, so the fall-back cannot be reached.
         DateTime::from_timestamp_micros(self.0).unwrap_or_default()

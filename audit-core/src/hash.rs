@@ -217,7 +217,7 @@ pub(crate) fn hash_from_base64(text: &str) -> Result<[u8; HASH_LEN], HashParseEr
 }
 
 /// Writes the lowercase hexadecimal digits of 32 bytes into `out`.
-fn hex<'a>(bytes: &[u8; HASH_LEN], out: &'a mut [u8; 64]) -> &'a str {
+pub(crate) fn hex<'a>(bytes: &[u8; HASH_LEN], out: &'a mut [u8; 64]) -> &'a str {
     for (pair, byte) in out.chunks_exact_mut(2).zip(bytes) {
         pair.copy_from_slice(&[digit(byte >> 4), digit(byte & 0x0f)]);
     }

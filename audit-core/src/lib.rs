@@ -2,7 +2,11 @@
 
 // One section per area; modules are private, and each type has one public name.
 
+mod canonical;
 mod clock;
+mod disclosure;
+pub mod entry;
+mod event;
 mod hash;
 mod name;
 mod retention;
@@ -12,7 +16,20 @@ mod tree;
 mod verify;
 
 // What the host says, and what is kept of it.
+pub use canonical::defect::Defect;
+pub use canonical::{MAX_DEPTH, MAX_INTEGER, MAX_NAME};
 pub use clock::{Clock, ManualClock, SystemClock, Timestamp, TimestampError};
+pub use disclosure::{Digest, Disclosure, DisclosureError, OpenDisclosure, SALT_LEN, SubjectRef};
+pub use entry::{Entry, EntryError, FORMAT_VERSION, MAX_ENTRY, SealError};
+pub use event::action::{self, MAX_ACTION};
+pub use event::actor::{Actor, ActorKind};
+pub use event::builder::EventBuilder;
+pub use event::canonical::CanonicalEvent;
+pub use event::change::{Change, MAX_CHANGES};
+pub use event::context::{Context, Outcome};
+pub use event::target::{MAX_TARGETS, Target};
+pub use event::view::{ActorView, ChangeView, ContextView, EventView, TargetView};
+pub use event::{Event, EventError, MAX_EVENT};
 pub use name::{ChainId, JournalName, MAX_CHAIN_PART, MAX_JOURNAL_NAME, NameError, Origin};
 
 // The tree over the entries, and what can be proved with it.

@@ -75,6 +75,11 @@ impl ChainId {
     }
 }
 
+/// Whether `text` is a chain's name.
+pub(crate) fn is_chain(text: &str) -> bool {
+    text.split_once('/').is_some_and(|(tenant, series)| is_part(tenant) && is_part(series))
+}
+
 /// Whether `text` is one part of a chain's name.
 fn is_part(text: &str) -> bool {
     let alphanumeric = |byte: u8| byte.is_ascii_lowercase() || byte.is_ascii_digit();

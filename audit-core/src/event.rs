@@ -1,0 +1,169 @@
+//! What the host says: an event, checked against every limit of the format before it is kept.
+
+pub mod action;
+pub(crate) mod actor;
+pub(crate) mod builder;
+pub(crate) mod canonical;
+pub(crate) mod change;
+pub(crate) mod context;
+pub(crate) mod place;
+pub(crate) mod target;
+pub(crate) mod view;
+
+use std::fmt;
+
+use uuid::Uuid;
+
+use crate::canonical::defect::{Defect, Located, Place};
+use crate::disclosure::Digest;
+use crate::{Actor, EventBuilder, Timestamp};
+
+/// The longest event, in bytes of its canonical form.
+pub const MAX_EVENT: usize = 65_000;
+
+/// What the host says happened: checked, canonical, not yet in a journal.
+///
+/// Made by [`Event::builder`]. Everything but the digests of its private fields is in canonical
+/// form already; [`canonicalize`](Self::canonicalize) adds those. `Debug` shows neither values nor
+/// private fields.
+///
+/// ```
+/// use audit_core::{Actor, Change, Event, Outcome, Target, action};
+///
+/// let event = Event::builder(action::USER_ROLE_CHANGED, Actor::user("usr_1"))
+///     .target(Target::new("user", "usr_2"))
+///     .change(Change::updated("role", "viewer", "admin"))
+///     .outcome(Outcome::Success)
+///     .private("usr_1", "/context/ip", "192.0.2.7")
+///     .build()?;
+/// assert_eq!(event.action(), "user.role_changed");
+/// # Ok::<(), audit_core::EventError>(())
+/// ```
+#[derive(Clone)]
+pub struct Event {
+    action: String,
+    id: Option<Uuid>,
+    /// Canonical text up to the id, its opening quotation mark included.
+    before_id: String,
+    /// Canonical text between the id and `private`.
+    after_id: String,
+    /// Canonical text after `private`.
+    after_private: String,
+    private: Vec<PrivateField>,
+}
+
+/// A field that will stand in the entry as a digest only.
+#[derive(Clone)]
+struct PrivateField {
+    /// The host's id of the data subject.
+    subject: String,
+    pointer: String,
+    /// Canonical JSON.
+    value: String,
+}
+
+impl Event {
+    /// Starts an event: what was done, and who did it.
+    ///
+    /// Nothing is checked until [`EventBuilder::build`].
+    pub fn builder(action: &str, actor: Actor) -> EventBuilder {
+        EventBuilder::new(action, actor)
+    }
+
+    /// Starts an event of [`ACCESS_BREAK_GLASS`](action::ACCESS_BREAK_GLASS): someone takes access
+    /// they do not hold, for an emergency, under a ticket, for a purpose, until a moment.
+    ///
+    /// The three stand in `meta` as `ticket`, `purpose` and `expires`, in the clear: name the
+    /// matter in them, not a person.
+    pub fn break_glass(
+        actor: Actor,
+        ticket: &str,
+        purpose: &str,
+        expires: Timestamp,
+    ) -> EventBuilder {
+        Self::builder(action::ACCESS_BREAK_GLASS, actor)
+            .meta("expires", expires)
+            .meta("purpose", purpose)
+            .meta("ticket", ticket)
+    }
+
+    /// The action.
+    #[must_use]
+    pub fn action(&self) -> &str {
+        &self.action
+    }
+
+    /// The id, where the host gave one.
+    #[must_use]
+    pub const fn id(&self) -> Option<Uuid> {
+        self.id
+    }
+
+    /// Whether the action is one that only the journal itself records (`journal.…`).
+    #[must_use]
+    pub fn is_reserved(&self) -> bool {
+        action::is_reserved(&self.action)
+    }
+
+    /// The host's ids of the data subjects of the private fields, each once.
+    #[must_use]
+    pub fn subjects(&self) -> Vec<&str> {
+        let mut subjects: Vec<&str> =
+            self.private.iter().map(|field| field.subject.as_str()).collect();
+        subjects.sort_unstable();
+        subjects.dedup();
+        subjects
+    }
+}
+
+impl fmt::Debug for Event {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("Event")
+            .field("action", &self.action)
+            .field("id", &self.id)
+            .finish_non_exhaustive()
+    }
+}
+
+/// Why an event was refused. Nothing was written; no value is repeated.
+#[derive(Debug, thiserror::Error)]
+#[non_exhaustive]
+pub enum EventError {
+    /// A member breaks the format.
+    #[error("the event is refused: {} {defect}", Place(pointer))]
+    Member {
+        /// Where in the event, as an RFC 6901 pointer.
+        pointer: String,
+        /// What is wrong there.
+        defect: Defect,
+    },
+    /// The operating system gave no random numbers for the salts.
+    #[error("no random numbers for the salts of private fields")]
+    Randomness(#[source] std::io::Error),
+    /// A private field's data subject has no reference.
+    #[error("the private field {pointer} is about a subject without a reference")]
+    Subject {
+        /// The field, as an RFC 6901 pointer.
+        pointer: String,
+    },
+    /// The canonical event is too long.
+    #[error("the event has {bytes} bytes, the limit is {limit}")]
+    TooLong {
+        /// Its length.
+        bytes: usize,
+        /// The limit.
+        limit: usize,
+    },
+    /// A disclosure that the event does not commit to.
+    #[error("the event holds no digest {digest} of that subject")]
+    Unmatched {
+        /// The disclosure's digest.
+        digest: Digest,
+    },
+}
+
+impl From<Located> for EventError {
+    fn from(problem: Located) -> Self {
+        Self::Member { pointer: problem.pointer(), defect: problem.defect }
+    }
+}
