@@ -3,12 +3,15 @@
 // One section per area; modules are private, and each type has one public name.
 
 mod canonical;
+mod checkpoint;
 mod clock;
 mod disclosure;
 pub mod entry;
 mod event;
 mod hash;
 mod name;
+mod note;
+mod proof_file;
 mod retention;
 #[allow(dead_code, reason = "used by the chain verifier, which follows")]
 mod seq_set;
@@ -41,6 +44,16 @@ pub use tree::tile::{
     TILE_HEIGHT, TILE_WIDTH, Tile, TileError, TileId, partial_tiles, tiles_filled,
 };
 pub use tree::{MAX_TREE_SIZE, NodeId, TreeError, TreeHead};
+
+// Signatures, and the documents they are under.
+pub use checkpoint::{Checkpoint, CheckpointError, SignedCheckpoint};
+pub use note::cosignature::{Cosignature, CosigningKey};
+pub use note::ed25519::SigningKey;
+pub use note::key::{KeyAlgorithm, KeyError, VerifierKey};
+pub use note::{
+    MAX_NOTE_LEN, MAX_NOTE_SIGNATURES, Note, NoteError, NoteSignature, VerifiedSignature,
+};
+pub use proof_file::{MAX_EXTRA_LEN, ProofFile, ProofFileError};
 
 // Verification.
 pub use verify::finding::{Evidence, EvidenceSource, Finding, FindingCode, MAX_FINDINGS_PER_CODE};
