@@ -14,7 +14,7 @@ use crate::canonical::push_u64;
 use crate::canonical::reader::{self, Node, Object, Reader, Shape, Text, Uint, required};
 use crate::event::view::{EventView, timestamp_node};
 use crate::hash::hex;
-use crate::{ChainId, LeafHash, MAX_EVENT, MAX_INTEGER, Timestamp};
+use crate::{ChainId, LeafHash, MAX_EVENT, MAX_INTEGER, Reserved, Timestamp};
 
 /// The longest entry, in bytes: the limit of a tlog-tiles entry bundle.
 pub const MAX_ENTRY: usize = 65_535;
@@ -169,6 +169,39 @@ impl<'a> Entry<'a> {
         self.prev
     }
 
+    /// What a reserved entry says, with the bounds that its own seq sets; `None` of an entry of the
+    /// host's.
+    ///
+    /// # Errors
+    ///
+    /// [`EntryError::Malformed`] where `meta` is not that of the action, where a pruning or an
+    /// erasure reaches to its own seq or beyond, and where `journal.opened` stands elsewhere than
+    /// at seq 0 or something else there.
+    pub fn reserved(&self) -> Result<Option<Reserved>, EntryError> {
+        let reserved = Reserved::parse(&self.event)?;
+        let malformed = |pointer: &str, expected| EntryError::Malformed {
+            pointer: pointer.to_owned(),
+            defect: Defect::Form { expected },
+        };
+        match &reserved {
+            Some(Reserved::Opened { .. }) if self.seq > 0 => {
+                return Err(malformed("/event/action", "journal.opened at seq 0 only"));
+            }
+            Some(Reserved::Opened { .. }) => {}
+            _ if self.seq == 0 => {
+                return Err(malformed("/event/action", "journal.opened at seq 0"));
+            }
+            Some(Reserved::Pruned { before, .. }) if *before >= self.seq => {
+                return Err(malformed("/event/meta/before", "below the entry's own seq"));
+            }
+            Some(Reserved::SubjectErased { through, .. }) if *through >= self.seq => {
+                return Err(malformed("/event/meta/through", "below the entry's own seq"));
+            }
+            _ => {}
+        }
+        Ok(reserved)
+    }
+
     /// The entry's index in its chain, from 0.
     #[must_use]
     pub const fn seq(&self) -> u64 {
@@ -185,6 +218,22 @@ impl<'a> Entry<'a> {
     #[must_use]
     pub fn leaf(&self) -> LeafHash {
         LeafHash::of(self.text.as_bytes())
+    }
+}
+
+impl Reserved {
+    /// Reads what an entry's reserved event says; `None` of an event of the host's.
+    ///
+    /// What its own seq forbids is seen by [`Entry::reserved`] only.
+    ///
+    /// # Errors
+    ///
+    /// [`EntryError::Malformed`] with the place and the defect.
+    pub fn parse(event: &EventView<'_>) -> Result<Option<Self>, EntryError> {
+        event.read_reserved().map_err(|problem| {
+            let problem = problem.within("event");
+            EntryError::Malformed { pointer: problem.pointer(), defect: problem.defect }
+        })
     }
 }
 

@@ -7,6 +7,7 @@ pub(crate) mod canonical;
 pub(crate) mod change;
 pub(crate) mod context;
 pub(crate) mod place;
+pub(crate) mod reserved;
 pub(crate) mod target;
 pub(crate) mod view;
 

@@ -15,6 +15,7 @@ mod proof_file;
 mod retention;
 #[allow(dead_code, reason = "used by the chain verifier, which follows")]
 mod seq_set;
+mod terms;
 mod tree;
 mod verify;
 
@@ -30,10 +31,12 @@ pub use event::builder::EventBuilder;
 pub use event::canonical::CanonicalEvent;
 pub use event::change::{Change, MAX_CHANGES};
 pub use event::context::{Context, Outcome};
+pub use event::reserved::{HoldScope, MAX_KEPT, Reserved, SeqRange};
 pub use event::target::{MAX_TARGETS, Target};
 pub use event::view::{ActorView, ChangeView, ContextView, EventView, TargetView};
 pub use event::{Event, EventError, MAX_EVENT};
 pub use name::{ChainId, JournalName, MAX_CHAIN_PART, MAX_JOURNAL_NAME, NameError, Origin};
+pub use terms::Term;
 
 // The tree over the entries, and what can be proved with it.
 pub use hash::{HASH_LEN, HashParseError, LeafHash, NodeHash, RootHash};

@@ -34,6 +34,9 @@ pub const MAX_ACTION: usize = 100;
 /// What every reserved action starts with.
 pub(crate) const RESERVED: &str = "journal.";
 
+/// For messages: which reserved actions there are.
+pub(crate) const RESERVED_FORM: &str = "a reserved action of this format";
+
 /// Whether `action` is one that only the journal itself records (`journal.…`).
 #[must_use]
 pub fn is_reserved(action: &str) -> bool {

@@ -7,6 +7,7 @@ use serde_json::{Map, Value};
 use uuid::Uuid;
 
 use super::place::{Places, overlap};
+use super::reserved::Reserved;
 use super::{EventError, MAX_EVENT, PrivateField, action};
 use crate::canonical::defect::{Defect, Located};
 use crate::canonical::strict::to_value;
@@ -31,6 +32,8 @@ pub struct EventBuilder {
     outcome: Option<Outcome>,
     private: Vec<(String, String, Value)>,
     targets: Vec<Target>,
+    /// Made by the journal itself: the action may be reserved, and `meta` is fixed.
+    reserved: bool,
     /// The first value that has no exact JSON form.
     problem: Option<Located>,
 }
@@ -49,8 +52,13 @@ impl EventBuilder {
             outcome: None,
             private: Vec::new(),
             targets: Vec::new(),
+            reserved: false,
             problem: None,
         }
+    }
+
+    pub(super) fn reserved(action: &str, actor: Actor, meta: Map<String, Value>) -> Self {
+        Self { meta, reserved: true, ..Self::new(action, actor) }
     }
 
     /// The event's id, a UUID of version 7. Without it one is minted.
@@ -98,6 +106,9 @@ impl EventBuilder {
     /// The same name twice is refused at [`build`](Self::build).
     pub fn meta(mut self, name: &str, value: impl Serialize) -> Self {
         match to_value(&value) {
+            Ok(_) if self.reserved => {
+                self.note(Located::from(Defect::Unknown).within(name).within("meta"));
+            }
             Ok(value) if !self.meta.contains_key(name) => {
                 self.meta.insert(name.to_owned(), value);
             }
@@ -149,14 +160,9 @@ impl EventBuilder {
     /// [`EventError::Member`] with the place, the form and the limit where a member breaks the
     /// format; [`EventError::TooLong`] where the event cannot fit.
     pub fn build(self) -> Result<Event, EventError> {
-        if action::is_reserved(&self.action) {
+        if action::is_reserved(&self.action) && !self.reserved {
             return Err(Located::from(Defect::Reserved).within("action").into());
         }
-        self.build_any()
-    }
-
-    /// As [`build`](Self::build), for reserved actions too.
-    pub(crate) fn build_any(self) -> Result<Event, EventError> {
         if let Some(problem) = self.problem {
             return Err(problem.into());
         }
@@ -168,6 +174,12 @@ impl EventBuilder {
         let after_id = self.after_id()?;
         let after_private = self.after_private()?;
         let private = self.private_fields()?;
+        if self.reserved {
+            // What the journal says of itself must be readable by those who judge it.
+            let mut meta = String::new();
+            push_object(&mut meta, &self.meta, 1).map_err(|problem| problem.within("meta"))?;
+            Reserved::read(&self.action, Some(&meta))?;
+        }
         let bytes = [before_id.len(), after_id.len(), after_private.len(), 36]
             .iter()
             .fold(0_usize, |sum, len| sum.saturating_add(*len));

@@ -9,9 +9,10 @@ use super::action;
 use super::actor::ActorKind;
 use super::change::MAX_CHANGES;
 use super::context::Outcome;
+use super::reserved::Reserved;
 use super::target::MAX_TARGETS;
 use super::{EventError, MAX_EVENT};
-use crate::canonical::defect::Defect;
+use crate::canonical::defect::{Defect, Located};
 use crate::canonical::name_length;
 use crate::canonical::reader::{
     self, Array, MapOf, Node, Object, Raw, RawObject, Reader, Shape, Text, required,
@@ -132,6 +133,14 @@ impl<'a> EventView<'a> {
     #[must_use]
     pub fn is_reserved(&self) -> bool {
         action::is_reserved(self.action)
+    }
+
+    /// What a reserved event says; `None` of an event of the host's.
+    pub(crate) fn read_reserved(&self) -> Result<Option<Reserved>, Located> {
+        if !self.is_reserved() {
+            return Ok(None);
+        }
+        Reserved::read(self.action, self.meta).map(Some)
     }
 
     /// The canonical JSON of `meta`, an object.
