@@ -33,9 +33,11 @@
 mod cluster;
 mod database;
 mod suite;
+mod synthetic;
 
 pub use cluster::{Cluster, ClusterError};
 #[doc(hidden)]
 pub use database::run;
 pub use database::{TestDatabase, TestPg, TestSqlite, postgres, postgres_url, sqlite};
 pub use suite::{long, scaled};
+pub use synthetic::Synthetic;
