@@ -84,14 +84,16 @@ impl Cluster {
     ///
     /// # Errors
     ///
-    /// As [`ClusterError`] says. Nothing is left running; a folder may be left behind.
+    /// As [`ClusterError`] says. Nothing is left running, and no folder.
     pub fn start(owner: u32) -> Result<Self, ClusterError> {
         let folder = tempfile::Builder::new()
             .prefix("test-postgres-")
             .permissions(fs::Permissions::from_mode(0o755))
-            .tempdir_in(short_temporary_folder())?
-            .keep();
-        Self::start_in(&folder, owner)
+            .tempdir_in(short_temporary_folder())?;
+        let cluster = Self::start_in(folder.path(), owner)?;
+        // From here on the folder is the watchdog's to remove.
+        let _path = folder.keep();
+        Ok(cluster)
     }
 
     /// The server of this run of `cargo nextest`, where each test is a process of its own: the
@@ -106,7 +108,12 @@ impl Cluster {
         if let Ok(url) = fs::read_to_string(&address) {
             return Ok(Self { url });
         }
-        let cluster = Self::start_in(&folder, owner)?;
+        let cluster = Self::start_in(&folder, owner).inspect_err(|_| {
+            // The next test of the run tries again, and shall see the same error.
+            for part in ["data", "socket"] {
+                let _absent = fs::remove_dir_all(folder.join(part));
+            }
+        })?;
         fs::write(address, &cluster.url)?;
         Ok(cluster)
     }
