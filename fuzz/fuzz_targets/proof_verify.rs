@@ -75,10 +75,8 @@ fuzz_target!(|input: Input| {
     honest(size, u64::from(input.place) % size, input.bit);
 
     let hashes: Vec<_> = input.hashes.into_iter().map(NodeHash::from_bytes).collect();
-    let (old, new) = (
-        TreeHead::new(input.first, RootHash::EMPTY),
-        TreeHead::new(input.second, RootHash::EMPTY),
-    );
+    let (old, new) =
+        (TreeHead::new(input.first, RootHash::EMPTY), TreeHead::new(input.second, RootHash::EMPTY));
     if let Ok(proof) = InclusionProof::from_hashes(hashes.clone()) {
         assert!(proof.verify(leaf(0), input.first, &new).is_err());
     }
