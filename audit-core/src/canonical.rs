@@ -188,3 +188,6 @@ pub(crate) const fn deeper(depth: usize) -> Result<usize, Defect> {
     }
     Ok(depth.saturating_add(1))
 }
+
+#[cfg(test)]
+mod tests;

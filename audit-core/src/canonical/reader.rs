@@ -50,10 +50,10 @@ pub(crate) trait Node<'de> {
     ) -> Result<Self::Out, D::Error>;
 }
 
-/// A node, the reader, and the canonical bytes that stand before the node.
+/// A node, the reader, and the canonical byte that stands before the node.
 struct With<'r, 'de, N> {
     reader: &'r mut Reader<'de>,
-    before: &'static [u8],
+    before: Option<u8>,
     node: N,
 }
 
@@ -61,7 +61,9 @@ impl<'de, N: Node<'de>> DeserializeSeed<'de> for With<'_, 'de, N> {
     type Value = N::Out;
 
     fn deserialize<D: Deserializer<'de>>(self, deserializer: D) -> Result<N::Out, D::Error> {
-        self.reader.expect(self.before)?;
+        if let Some(before) = self.before {
+            self.reader.expect_byte(before)?;
+        }
         self.node.read(self.reader, deserializer)
     }
 }
@@ -102,27 +104,44 @@ impl<'de> Reader<'de> {
         }
     }
 
-    /// Requires a string's canonical form at the cursor. `plain` says that serde found no escape
-    /// in it; JSON allows no raw control character, so its canonical form is itself.
-    fn expect_string<E: serde::de::Error>(&mut self, text: &str, plain: bool) -> Result<(), E> {
-        if plain {
-            self.expect(b"\"")?;
-            self.expect(text.as_bytes())?;
-            self.expect(b"\"")
-        } else {
-            let escaped = escaped(text).map_err(|defect| self.fail(defect))?;
-            self.expect(escaped.as_bytes())
+    /// As [`expect`](Self::expect): most of what is expected is one byte.
+    fn expect_byte<E: serde::de::Error>(&mut self, byte: u8) -> Result<(), E> {
+        match self.rest.split_first() {
+            Some((first, rest)) if *first == byte => {
+                self.rest = rest;
+                Ok(())
+            }
+            _ => Err(self.fail(Defect::NotCanonical)),
         }
     }
 
-    fn descend<E: serde::de::Error>(&mut self, bytes: &[u8]) -> Result<(), E> {
-        self.depth = deeper(self.depth).map_err(|defect| self.fail(defect))?;
-        self.expect(bytes)
+    /// Requires the canonical form of a string in which serde found no escape. JSON allows no raw
+    /// control character, so that form is the string itself, and serde's is a part of our text:
+    /// where it starts at the cursor there is nothing to compare, where it does not, something
+    /// stands between.
+    fn expect_borrowed<E: serde::de::Error>(&mut self, text: &'de str) -> Result<(), E> {
+        self.expect_byte(b'"')?;
+        match self.rest.split_at_checked(text.len()) {
+            Some((found, rest)) if std::ptr::eq(found, text.as_bytes()) => self.rest = rest,
+            _ => return Err(self.fail(Defect::NotCanonical)),
+        }
+        self.expect_byte(b'"')
     }
 
-    fn ascend<E: serde::de::Error>(&mut self, bytes: &[u8]) -> Result<(), E> {
+    /// Requires the canonical form of a string that serde had to unescape.
+    fn expect_escaped<E: serde::de::Error>(&mut self, text: &str) -> Result<(), E> {
+        let escaped = escaped(text).map_err(|defect| self.fail(defect))?;
+        self.expect(escaped.as_bytes())
+    }
+
+    fn descend<E: serde::de::Error>(&mut self, byte: u8) -> Result<(), E> {
+        self.depth = deeper(self.depth).map_err(|defect| self.fail(defect))?;
+        self.expect_byte(byte)
+    }
+
+    fn ascend<E: serde::de::Error>(&mut self, byte: u8) -> Result<(), E> {
         self.depth = self.depth.saturating_sub(1);
-        self.expect(bytes)
+        self.expect_byte(byte)
     }
 
     /// Reads a document within a document: its nesting counts from itself. Gives its text, too.
@@ -168,6 +187,6 @@ impl<'de> Reader<'de> {
         A: MapAccess<'de>,
         N: Node<'de>,
     {
-        map.next_value_seed(With { reader: self, before: b":", node })
+        map.next_value_seed(With { reader: self, before: Some(b':'), node })
     }
 }

@@ -50,9 +50,9 @@ where
 
     fn visit_seq<A: SeqAccess<'de>>(self, mut seq: A) -> Result<Self::Value, A::Error> {
         let Self { reader, mut array } = self;
-        reader.descend(b"[")?;
+        reader.descend(b'[')?;
         let mut elements = Vec::new();
-        let mut before: &[u8] = b"";
+        let mut before = None;
         loop {
             let index = elements.len();
             let node = (array.element)(index);
@@ -64,9 +64,9 @@ where
                 return Err(reader.fail(Defect::TooMany { limit: array.limit }));
             }
             elements.push(element);
-            before = b",";
+            before = Some(b',');
         }
-        reader.ascend(b"]")?;
+        reader.ascend(b']')?;
         Ok(elements)
     }
 }

@@ -106,34 +106,34 @@ impl<'de> Visitor<'de> for FreeVisitor<'_, 'de> {
     }
 
     fn visit_borrowed_str<E: Error>(self, text: &'de str) -> Result<(), E> {
-        self.0.expect_string(text, true)
+        self.0.expect_borrowed(text)
     }
 
     fn visit_str<E: Error>(self, text: &str) -> Result<(), E> {
-        self.0.expect_string(text, false)
+        self.0.expect_escaped(text)
     }
 
     fn visit_seq<A: SeqAccess<'de>>(self, mut seq: A) -> Result<(), A::Error> {
         let reader = self.0;
-        reader.descend(b"[")?;
+        reader.descend(b'[')?;
         let mut index: usize = 0;
-        let mut before: &[u8] = b"";
+        let mut before = None;
         while seq
             .next_element_seed(With { reader, before, node: Free })
             .map_err(|error| reader.within(index, error))?
             .is_some()
         {
             index = index.saturating_add(1);
-            before = b",";
+            before = Some(b',');
         }
-        reader.ascend(b"]")
+        reader.ascend(b']')
     }
 
     fn visit_map<A: MapAccess<'de>>(self, mut map: A) -> Result<(), A::Error> {
         let reader = self.0;
-        reader.descend(b"{")?;
+        reader.descend(b'{')?;
         let mut previous: Option<Cow<'de, str>> = None;
-        let mut before: &[u8] = b"";
+        let mut before = None;
         while let Some(key) = map.next_key_seed(With { reader, before, node: Key })? {
             if previous.is_some_and(|previous| key_order(&previous, &key).is_ge()) {
                 let error = reader.fail(Defect::Order);
@@ -141,9 +141,9 @@ impl<'de> Visitor<'de> for FreeVisitor<'_, 'de> {
             }
             reader.value(&mut map, Free).map_err(|error| reader.within(&key, error))?;
             previous = Some(key);
-            before = b",";
+            before = Some(b',');
         }
-        reader.ascend(b"}")
+        reader.ascend(b'}')
     }
 }
 
@@ -173,13 +173,13 @@ impl<'de> Visitor<'de> for KeyVisitor<'_, 'de> {
 
     fn visit_borrowed_str<E: Error>(self, name: &'de str) -> Result<Cow<'de, str>, E> {
         name_length(name).map_err(|defect| self.0.fail(defect))?;
-        self.0.expect_string(name, true)?;
+        self.0.expect_borrowed(name)?;
         Ok(Cow::Borrowed(name))
     }
 
     fn visit_str<E: Error>(self, name: &str) -> Result<Cow<'de, str>, E> {
         name_length(name).map_err(|defect| self.0.fail(defect))?;
-        self.0.expect_string(name, false)?;
+        self.0.expect_escaped(name)?;
         Ok(Cow::Owned(name.to_owned()))
     }
 }

@@ -54,10 +54,10 @@ where
 
     fn visit_map<A: MapAccess<'de>>(self, mut map: A) -> Result<Self::Value, A::Error> {
         let Self { reader, map: mut of } = self;
-        reader.descend(b"{")?;
+        reader.descend(b'{')?;
         let mut members = Vec::new();
         let mut previous: Option<Cow<'de, str>> = None;
-        let mut before: &[u8] = b"";
+        let mut before = None;
         while let Some(name) = map.next_key_seed(With { reader, before, node: Key })? {
             if previous.is_some_and(|previous| key_order(&previous, &name).is_ge()) {
                 let error = reader.fail(Defect::Order);
@@ -72,9 +72,9 @@ where
                 .map_err(|error| reader.within(&name, error))?;
             members.push((key, value));
             previous = Some(name);
-            before = b",";
+            before = Some(b',');
         }
-        reader.ascend(b"}")?;
+        reader.ascend(b'}')?;
         Ok(members)
     }
 }

@@ -73,9 +73,9 @@ impl<'de, S: Shape<'de>> Visitor<'de> for ObjectVisitor<'_, 'de, S> {
 
     fn visit_map<A: MapAccess<'de>>(self, mut map: A) -> Result<S::Out, A::Error> {
         let Self { reader, mut shape } = self;
-        reader.descend(b"{")?;
+        reader.descend(b'{')?;
         let mut next = 0;
-        let mut before: &[u8] = b"";
+        let mut before = None;
         while let Some(index) =
             map.next_key_seed(With { reader, before, node: Member { all: S::MEMBERS, next } })?
         {
@@ -83,9 +83,9 @@ impl<'de, S: Shape<'de>> Visitor<'de> for ObjectVisitor<'_, 'de, S> {
                 reader.within(S::MEMBERS.get(index).copied().unwrap_or_default(), error)
             })?;
             next = index.saturating_add(1);
-            before = b",";
+            before = Some(b',');
         }
-        reader.ascend(b"}")?;
+        reader.ascend(b'}')?;
         shape.finish().map_err(|(member, defect)| {
             let error = reader.fail(defect);
             if member.is_empty() { error } else { reader.within(member, error) }
@@ -139,7 +139,7 @@ impl<'de> Visitor<'de> for MemberVisitor<'_, 'de> {
         let mut candidates = self.member.all.iter().enumerate().skip(self.member.next);
         match candidates.find(|(_, candidate)| **candidate == name) {
             Some((index, _)) => {
-                self.reader.expect_string(name, true)?;
+                self.reader.expect_borrowed(name)?;
                 Ok(index)
             }
             None => Err(self.refuse(name)),

@@ -49,12 +49,12 @@ where
     }
 
     fn visit_borrowed_str<E: Error>(self, text: &'de str) -> Result<T, E> {
-        self.reader.expect_string(text, true)?;
+        self.reader.expect_borrowed(text)?;
         (self.parse)(Cow::Borrowed(text)).map_err(|defect| self.reader.fail(defect))
     }
 
     fn visit_str<E: Error>(self, text: &str) -> Result<T, E> {
-        self.reader.expect_string(text, false)?;
+        self.reader.expect_escaped(text)?;
         (self.parse)(Cow::Owned(text.to_owned())).map_err(|defect| self.reader.fail(defect))
     }
 }
