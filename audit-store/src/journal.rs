@@ -9,6 +9,7 @@ use crate::backend::{Backend, Schema};
 use crate::error::{DatabaseError, OpenError};
 use crate::journal::options::JournalOptions;
 use crate::migrate::{self, State};
+use crate::publish::{Gate, Publisher, verify_open};
 
 pub(crate) mod options;
 #[cfg(feature = "postgres")]
@@ -57,6 +58,10 @@ pub(crate) struct Store<DB: Backend> {
     pub(crate) options: JournalOptions,
     /// The journal's verifier key, as it stands in the database.
     pub(crate) key: String,
+    /// Whether the journal may append.
+    pub(crate) gate: Gate,
+    /// The task that signs and publishes.
+    pub(crate) publisher: Publisher,
 }
 
 impl<DB: Backend> Store<DB> {
@@ -71,6 +76,7 @@ impl<DB: Backend> Journal<DB> {
     /// Flushes what was accepted, ends the writer and closes the journal's connections, for all
     /// clones of this handle. A pool that was given at open stays open.
     pub async fn close(self) {
+        self.store.publisher.end().await;
         self.store.writer.close().await;
         self.store.pool.close().await;
     }
@@ -115,7 +121,7 @@ impl<DB: Backend> Journal<DB> {
     ) -> Result<Self, OpenError> {
         let schema = Schema::new(&options.schema)?;
         let signer = options.signer.as_ref().ok_or(OpenError::NoSigner)?;
-        let row = JournalRow { name: options.name.to_string(), key: signer.vkey() };
+        let row = JournalRow { name: options.name.to_string(), key: signer.verifier().to_string() };
         migrate(&writer, &schema, options, Some(&row)).await?;
         Self::start(pool, writer, schema, options).await
     }
@@ -133,13 +139,24 @@ impl<DB: Backend> Journal<DB> {
         if row.name != options.name.as_str() {
             return Err(OpenError::NameMismatch { stored: row.name, given: options.name.clone() });
         }
-        if let Some(given) = options.signer.as_ref().map(|signer| signer.vkey())
+        if let Some(given) = options.signer.as_ref().map(|signer| signer.verifier().to_string())
             && given != row.key
         {
             return Err(OpenError::KeyMismatch { stored: row.key, given });
         }
         let options = options.clone();
-        Ok(Self { store: Arc::new(Store { pool, writer, schema, options, key: row.key }) })
+        let store = Arc::new(Store {
+            pool,
+            writer,
+            schema,
+            options,
+            key: row.key,
+            gate: Gate::default(),
+            publisher: Publisher::new(),
+        });
+        verify_open(&store).await;
+        Publisher::start(&store);
+        Ok(Self { store })
     }
 }
 

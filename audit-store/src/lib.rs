@@ -7,9 +7,11 @@
 
 mod append;
 mod backend;
+mod checkpoint;
 mod error;
 mod journal;
 mod migrate;
+mod proof;
 mod publish;
 
 // Opening a journal.
@@ -23,7 +25,15 @@ pub use journal::options::JournalOptions;
 pub use migrate::{MigrationText, migrations};
 
 // Signing and publishing checkpoints.
-pub use publish::{CheckpointSigner, CheckpointSink};
+#[cfg(feature = "object-store")]
+pub use publish::ObjectStoreSink;
+pub use publish::{
+    BoxFuture, CheckpointPlace, CheckpointSigner, CheckpointSink, DirectorySink, HistoryError,
+    Newest, PublishReport, SignerError, SigningError, SinkError, SinkFailure,
+};
+
+// Proofs.
+pub use proof::{ProveError, ProvenConsistency, ProvenInclusion, ReadNodesError};
 
 // What can go wrong.
 pub use error::{DatabaseError, DatabaseErrorKind, OpenError};

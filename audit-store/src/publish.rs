@@ -1,12 +1,24 @@
-//! Signing and publishing checkpoints.
+//! Signing and publishing checkpoints: what stands outside the database of what is inside.
 
-use std::fmt::Debug;
+mod directory;
+mod error;
+mod gate;
+mod history;
+#[cfg(feature = "object-store")]
+mod object_store;
+mod outbox;
+mod signer;
+mod sink;
+mod task;
 
-/// Who signs checkpoints: a key file, or a key that never leaves its keeper.
-pub trait CheckpointSigner: Debug + Send + Sync {
-    /// The journal's verifier key, as text (a vkey of the signed-note format).
-    fn vkey(&self) -> String;
-}
+pub use directory::DirectorySink;
+pub use error::{CheckpointPlace, HistoryError, PublishReport, SigningError, SinkFailure};
+#[cfg(feature = "object-store")]
+pub use object_store::ObjectStoreSink;
+pub use signer::{CheckpointSigner, SignerError};
+pub use sink::{BoxFuture, CheckpointSink, Newest, SinkError};
 
-/// Where checkpoints go so that the database's owner cannot take them back.
-pub trait CheckpointSink: Debug + Send + Sync {}
+pub(crate) use gate::{Gate, verify_open};
+pub(crate) use history::{compare, origin, published, trusted};
+pub(crate) use outbox::publish_chain;
+pub(crate) use task::Publisher;

@@ -2,23 +2,19 @@
 
 #![allow(clippy::unwrap_used, clippy::panic, reason = "tests")]
 
-use audit_core::JournalName;
+use audit_core::{JournalName, SigningKey};
 use audit_store::{
-    Backend, CheckpointSigner, DatabaseErrorKind, Journal, JournalOptions, OpenError, PgJournal,
-    SqliteJournal, migrations,
+    Backend, DatabaseErrorKind, Journal, JournalOptions, OpenError, PgJournal, SqliteJournal,
+    migrations,
 };
 use test_support::{TestDatabase, TestPg, TestSqlite};
 
-#[derive(Debug)]
-struct Key;
-impl CheckpointSigner for Key {
-    fn vkey(&self) -> String {
-        "audit.example.com+00000000+AAAA".to_owned()
-    }
+fn key() -> SigningKey {
+    SigningKey::from_seed("audit.example.com", &[7; 32]).unwrap()
 }
 
 fn options() -> JournalOptions {
-    JournalOptions::new(JournalName::new("audit.example.com").unwrap()).signer(Key)
+    JournalOptions::new(JournalName::new("audit.example.com").unwrap()).signer(key())
 }
 
 /// What the two kinds of test database need to be opened by this suite.
@@ -47,7 +43,7 @@ async fn what_was_created_can_be_opened<T: Place>(db: T) {
     db.create(&options()).await.unwrap().close().await;
     assert!(matches!(db.create(&options()).await, Err(OpenError::AlreadyExists)));
     let journal = db.open(&options()).await.unwrap();
-    assert_eq!(journal.key(), Key.vkey());
+    assert_eq!(journal.key(), key().verifier().to_string());
     journal.close().await;
     let other = JournalOptions::new(JournalName::new("other.example.com").unwrap());
     assert!(matches!(db.open(&other).await, Err(OpenError::NameMismatch { .. })));

@@ -10,11 +10,18 @@ use crate::migrate::MigrationText;
 const LOCK: i64 = 0x6175_6469_745f_6d67;
 
 impl SetupSql for Postgres {
-    const MIGRATIONS: &'static [MigrationText] = &[MigrationText::new(
-        1,
-        "journal",
-        include_str!("../../../migrations/postgres/0001_journal.sql"),
-    )];
+    const MIGRATIONS: &'static [MigrationText] = &[
+        MigrationText::new(
+            1,
+            "journal",
+            include_str!("../../../migrations/postgres/0001_journal.sql"),
+        ),
+        MigrationText::new(
+            3,
+            "checkpoint",
+            include_str!("../../../migrations/postgres/0003_checkpoint.sql"),
+        ),
+    ];
 
     /// Whatever the role's default, and so that a lock's waiter reads what its holder wrote.
     const BEGIN: &'static str = "BEGIN ISOLATION LEVEL READ COMMITTED";

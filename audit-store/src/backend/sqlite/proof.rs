@@ -1,7 +1,364 @@
-//! Reading what proofs and checkpoints need in SQLite.
+//! What proofs, checkpoints and exports read and write in SQLite.
 
-use sqlx::Sqlite;
+use audit_core::ChainId;
+use sqlx::sqlite::SqliteRow;
+use sqlx::{Row, Sqlite, SqliteConnection};
 
-use crate::backend::proof::ProofSql;
+use crate::backend::Schema;
+use crate::backend::proof::{
+    ChainRow, CheckpointRow, DisclosureRow, EntryPage, ProofSql, PublishedUpTo, SignedUpTo,
+    StoredTile, TilePlace,
+};
+use crate::proof::nodes::split_hashes;
 
-impl ProofSql for Sqlite {}
+impl ProofSql for Sqlite {
+    /// Deferred: the first read takes the snapshot.
+    const BEGIN_SNAPSHOT: &'static str = "BEGIN";
+
+    async fn chain_row(
+        conn: &mut SqliteConnection,
+        _schema: &Schema,
+        chain: &ChainId,
+    ) -> sqlx::Result<Option<ChainRow>> {
+        sqlx::query(
+            "SELECT id, size, range, incarnation FROM audit_chain WHERE tenant = ? AND series = ?",
+        )
+        .bind(chain.tenant())
+        .bind(chain.series())
+        .fetch_optional(conn)
+        .await?
+        .map(|row| {
+            Ok(ChainRow {
+                id: row.try_get(0)?,
+                size: row.try_get(1)?,
+                range: row.try_get(2)?,
+                incarnation: row.try_get(3)?,
+            })
+        })
+        .transpose()
+    }
+
+    async fn chains_after(
+        conn: &mut SqliteConnection,
+        _schema: &Schema,
+        after: i64,
+    ) -> sqlx::Result<Vec<(i64, String, String)>> {
+        sqlx::query_as(
+            "SELECT id, tenant, series FROM audit_chain WHERE id > ? ORDER BY id LIMIT 1000",
+        )
+        .bind(after)
+        .fetch_all(conn)
+        .await
+    }
+
+    async fn chains_due(
+        conn: &mut SqliteConnection,
+        _schema: &Schema,
+        entries: i64,
+        before: i64,
+    ) -> sqlx::Result<Vec<(i64, String, String)>> {
+        sqlx::query_as(
+            "SELECT c.id, c.tenant, c.series
+            FROM audit_chain AS c LEFT JOIN audit_signing AS s ON s.chain = c.id
+            WHERE s.at IS NULL OR s.incarnation < c.incarnation
+                OR c.size - s.size >= ?1 OR (c.size > s.size AND s.at <= ?2)
+            ORDER BY s.at LIMIT 1000",
+        )
+        .bind(entries)
+        .bind(before)
+        .fetch_all(conn)
+        .await
+    }
+
+    async fn chains_unpublished(
+        conn: &mut SqliteConnection,
+        _schema: &Schema,
+        sink: &str,
+    ) -> sqlx::Result<Vec<(i64, String, String)>> {
+        sqlx::query_as(
+            "SELECT c.id, c.tenant, c.series
+            FROM audit_signing AS s JOIN audit_chain AS c ON c.id = s.chain
+            LEFT JOIN audit_published AS p ON p.chain = s.chain AND p.sink = ?
+            WHERE s.at IS NOT NULL
+                AND (p.chain IS NULL OR (s.incarnation, s.size) > (p.incarnation, p.size))
+            ORDER BY p.failed_at LIMIT 1000",
+        )
+        .bind(sink)
+        .fetch_all(conn)
+        .await
+    }
+
+    async fn widest_tiles(
+        conn: &mut SqliteConnection,
+        _schema: &Schema,
+        chain: i64,
+        places: &[TilePlace],
+    ) -> sqlx::Result<Vec<StoredTile>> {
+        if places.is_empty() {
+            return Ok(Vec::new());
+        }
+        sqlx::query(
+            "SELECT t.level, t.idx, t.hashes
+            FROM json_each(?2) AS place JOIN audit_tile AS t
+                ON t.chain = ?1 AND t.level = place.value ->> 0 AND t.idx = place.value ->> 1
+            WHERE t.width = (SELECT max(w.width) FROM audit_tile AS w
+                WHERE w.chain = ?1 AND w.level = place.value ->> 0 AND w.idx = place.value ->> 1)",
+        )
+        .bind(chain)
+        .bind(serde_json::to_string(places).map_err(|e| sqlx::Error::Encode(e.into()))?)
+        .fetch_all(conn)
+        .await?
+        .iter()
+        .map(stored_tile)
+        .collect()
+    }
+
+    async fn insert_tile(
+        conn: &mut SqliteConnection,
+        _schema: &Schema,
+        (id, _): (i64, &ChainId),
+        place: TilePlace,
+        hashes: &[u8],
+    ) -> sqlx::Result<()> {
+        sqlx::query(
+            "INSERT INTO audit_tile (chain, level, idx, width, hashes)
+            VALUES (?1, ?2, ?3, length(?4) / 32, ?4)",
+        )
+        .bind(id)
+        .bind(place.0)
+        .bind(to_i64(place.1)?)
+        .bind(hashes)
+        .execute(conn)
+        .await
+        .map(drop)
+    }
+
+    async fn entry_page(
+        conn: &mut SqliteConnection,
+        _schema: &Schema,
+        chain: i64,
+        first: i64,
+        end: i64,
+    ) -> sqlx::Result<EntryPage> {
+        // The seqs are only spelled out where some are gone.
+        let row = sqlx::query(
+            "SELECT group_concat(body, char(10)),
+                CASE WHEN count(*) < ?3 - ?2
+                    THEN json_group_array(position & 1099511627775) END
+            FROM (SELECT position, body FROM audit_entry
+                WHERE position >= (?1 << 40) + ?2 AND position < (?1 << 40) + ?3
+                ORDER BY position)",
+        )
+        .bind(chain)
+        .bind(first)
+        .bind(end)
+        .fetch_one(conn)
+        .await?;
+        let bodies: Option<String> = row.try_get(0)?;
+        let some: Option<String> = row.try_get(1)?;
+        let seqs = match some {
+            Some(seqs) => serde_json::from_str(&seqs).map_err(|e| sqlx::Error::Decode(e.into()))?,
+            None => (first..end).collect(),
+        };
+        Ok(EntryPage { seqs, bodies: bodies.unwrap_or_default() })
+    }
+
+    async fn disclosure_page(
+        conn: &mut SqliteConnection,
+        _schema: &Schema,
+        chain: i64,
+        first: i64,
+        end: i64,
+    ) -> sqlx::Result<Vec<DisclosureRow>> {
+        sqlx::query(
+            "SELECT position & 1099511627775, subject, items FROM audit_disclosure
+            WHERE position >= (?1 << 40) + ?2 AND position < (?1 << 40) + ?3
+            ORDER BY position, subject",
+        )
+        .bind(chain)
+        .bind(first)
+        .bind(end)
+        .fetch_all(conn)
+        .await?
+        .iter()
+        .map(|row| {
+            Ok(DisclosureRow {
+                seq: row.try_get(0)?,
+                subject: row.try_get(1)?,
+                items: row.try_get(2)?,
+            })
+        })
+        .collect()
+    }
+
+    async fn newest_checkpoint(
+        conn: &mut SqliteConnection,
+        _schema: &Schema,
+        chain: i64,
+        incarnation: i64,
+    ) -> sqlx::Result<Option<CheckpointRow>> {
+        sqlx::query(
+            "SELECT incarnation, size, note FROM audit_checkpoint
+            WHERE chain = ? AND incarnation = ? ORDER BY size DESC LIMIT 1",
+        )
+        .bind(chain)
+        .bind(incarnation)
+        .fetch_optional(conn)
+        .await?
+        .as_ref()
+        .map(checkpoint)
+        .transpose()
+    }
+
+    async fn checkpoints_after(
+        conn: &mut SqliteConnection,
+        _schema: &Schema,
+        chain: i64,
+        incarnation: i64,
+        size: i64,
+    ) -> sqlx::Result<Vec<CheckpointRow>> {
+        // Cosignatures are lines behind the journal's own signature.
+        sqlx::query(
+            "SELECT p.incarnation, p.size, p.note || coalesce((
+                SELECT group_concat(c.line, '') FROM (SELECT line || char(10) AS line
+                    FROM audit_cosignature
+                    WHERE chain = p.chain AND incarnation = p.incarnation AND size = p.size
+                    ORDER BY key) AS c), '')
+            FROM audit_checkpoint AS p
+            WHERE p.chain = ?1 AND (p.incarnation, p.size) > (?2, ?3)
+            ORDER BY p.incarnation, p.size LIMIT 100",
+        )
+        .bind(chain)
+        .bind(incarnation)
+        .bind(size)
+        .fetch_all(conn)
+        .await?
+        .iter()
+        .map(checkpoint)
+        .collect()
+    }
+
+    async fn insert_checkpoint(
+        conn: &mut SqliteConnection,
+        _schema: &Schema,
+        (id, _): (i64, &ChainId),
+        row: &CheckpointRow,
+    ) -> sqlx::Result<()> {
+        sqlx::query(
+            "INSERT INTO audit_checkpoint (chain, incarnation, size, note) VALUES (?, ?, ?, ?)",
+        )
+        .bind(id)
+        .bind(row.incarnation)
+        .bind(row.size)
+        .bind(row.note.as_str())
+        .execute(conn)
+        .await
+        .map(drop)
+    }
+
+    /// `BEGIN IMMEDIATE` has locked already; the row only has to be there.
+    async fn lock_signing(
+        conn: &mut SqliteConnection,
+        _schema: &Schema,
+        (id, _): (i64, &ChainId),
+    ) -> sqlx::Result<()> {
+        sqlx::query(
+            "INSERT INTO audit_signing (chain, incarnation, size) VALUES (?, 0, -1)
+            ON CONFLICT DO NOTHING",
+        )
+        .bind(id)
+        .execute(conn)
+        .await
+        .map(drop)
+    }
+
+    async fn set_signed(
+        conn: &mut SqliteConnection,
+        _schema: &Schema,
+        chain: i64,
+        signed: SignedUpTo,
+    ) -> sqlx::Result<()> {
+        sqlx::query("UPDATE audit_signing SET incarnation = ?, size = ?, at = ? WHERE chain = ?")
+            .bind(signed.incarnation)
+            .bind(signed.size)
+            .bind(signed.at)
+            .bind(chain)
+            .execute(conn)
+            .await
+            .map(drop)
+    }
+
+    async fn published(
+        conn: &mut SqliteConnection,
+        _schema: &Schema,
+        chain: i64,
+        sink: &str,
+    ) -> sqlx::Result<Option<PublishedUpTo>> {
+        sqlx::query(
+            "SELECT incarnation, size, failures, failed_at FROM audit_published
+            WHERE chain = ? AND sink = ?",
+        )
+        .bind(chain)
+        .bind(sink)
+        .fetch_optional(conn)
+        .await?
+        .map(|row| {
+            Ok(PublishedUpTo {
+                incarnation: row.try_get(0)?,
+                size: row.try_get(1)?,
+                failures: row.try_get(2)?,
+                failed_at: row.try_get(3)?,
+            })
+        })
+        .transpose()
+    }
+
+    async fn set_published(
+        conn: &mut SqliteConnection,
+        _schema: &Schema,
+        (id, _): (i64, &ChainId),
+        sink: &str,
+        published: PublishedUpTo,
+    ) -> sqlx::Result<()> {
+        sqlx::query(
+            "INSERT INTO audit_published (chain, sink, incarnation, size, failures, failed_at)
+            VALUES (?, ?, ?, ?, ?, ?)
+            ON CONFLICT (chain, sink) DO UPDATE SET
+                incarnation = excluded.incarnation, size = excluded.size,
+                failures = excluded.failures, failed_at = excluded.failed_at
+            WHERE (excluded.incarnation, excluded.size) >= (incarnation, size)",
+        )
+        .bind(id)
+        .bind(sink)
+        .bind(published.incarnation)
+        .bind(published.size)
+        .bind(published.failures)
+        .bind(published.failed_at)
+        .execute(conn)
+        .await
+        .map(drop)
+    }
+
+    async fn volatile_setting(conn: &mut SqliteConnection) -> sqlx::Result<Option<String>> {
+        let level: i64 = sqlx::query_scalar("PRAGMA synchronous").fetch_one(conn).await?;
+        Ok((level < 2)
+            .then(|| format!("synchronous = {}", if level == 1 { "NORMAL" } else { "OFF" })))
+    }
+}
+
+fn stored_tile(row: &SqliteRow) -> sqlx::Result<StoredTile> {
+    let (level, index): (i64, i64) = (row.try_get(0)?, row.try_get(1)?);
+    let bytes: &[u8] = row.try_get(2)?;
+    let hashes = split_hashes(bytes)?;
+    let level = u8::try_from(level).map_err(|e| sqlx::Error::Decode(e.into()))?;
+    let index = u64::try_from(index).map_err(|e| sqlx::Error::Decode(e.into()))?;
+    Ok(StoredTile { level, index, hashes })
+}
+
+fn checkpoint(row: &SqliteRow) -> sqlx::Result<CheckpointRow> {
+    Ok(CheckpointRow { incarnation: row.try_get(0)?, size: row.try_get(1)?, note: row.try_get(2)? })
+}
+
+fn to_i64(value: u64) -> sqlx::Result<i64> {
+    i64::try_from(value).map_err(|e| sqlx::Error::Encode(e.into()))
+}

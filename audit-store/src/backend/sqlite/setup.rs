@@ -7,11 +7,18 @@ use crate::backend::setup::{JournalRow, SetupSql};
 use crate::migrate::MigrationText;
 
 impl SetupSql for Sqlite {
-    const MIGRATIONS: &'static [MigrationText] = &[MigrationText::new(
-        1,
-        "journal",
-        include_str!("../../../migrations/sqlite/0001_journal.sql"),
-    )];
+    const MIGRATIONS: &'static [MigrationText] = &[
+        MigrationText::new(
+            1,
+            "journal",
+            include_str!("../../../migrations/sqlite/0001_journal.sql"),
+        ),
+        MigrationText::new(
+            3,
+            "checkpoint",
+            include_str!("../../../migrations/sqlite/0003_checkpoint.sql"),
+        ),
+    ];
 
     const BEGIN: &'static str = "BEGIN IMMEDIATE";
 

@@ -1,0 +1,117 @@
+//! Comparing the journal with what is known of it outside, and refusing to append where they do not
+//! go together.
+
+use std::sync::atomic::{AtomicBool, Ordering};
+use std::sync::{PoisonError, RwLock};
+
+use audit_core::ChainId;
+use futures_util::{StreamExt as _, stream};
+
+use crate::backend::Backend;
+use crate::checkpoint::chain_ids;
+use crate::journal::{Journal, Store};
+
+use super::error::HistoryError;
+use super::history::{compare, origin, published};
+
+/// How many sinks are asked at a time when a journal is opened.
+const ASKED_AT_ONCE: usize = 16;
+
+/// Whether the journal may append, and why not.
+#[derive(Debug, Default)]
+pub(crate) struct Gate {
+    closed: AtomicBool,
+    why: RwLock<Option<HistoryError>>,
+}
+
+impl Gate {
+    /// Called before every append; free where the gate is open.
+    pub(crate) fn check(&self) -> Result<(), HistoryError> {
+        if !self.closed.load(Ordering::Acquire) {
+            return Ok(());
+        }
+        match &*self.why.read().unwrap_or_else(PoisonError::into_inner) {
+            Some(why) => Err(why.clone()),
+            None => Ok(()),
+        }
+    }
+
+    fn set(&self, why: Option<HistoryError>) {
+        let closed = why.is_some();
+        *self.why.write().unwrap_or_else(PoisonError::into_inner) = why;
+        self.closed.store(closed, Ordering::Release);
+    }
+
+    /// Closes it where an error shows that the history is not the one that was signed.
+    pub(crate) fn note(&self, error: &HistoryError) {
+        if matches!(error, HistoryError::Forked { .. } | HistoryError::RolledBack { .. }) {
+            self.set(Some(error.clone()));
+        }
+    }
+}
+
+impl<DB: Backend> Journal<DB> {
+    /// Why the journal refuses to append, `None` where it does not.
+    #[must_use]
+    pub fn suspension(&self) -> Option<HistoryError> {
+        self.store.gate.check().err()
+    }
+
+    /// Compares every chain once more with the newest checkpoint of every sink, as opening the
+    /// journal did, and lets it append, or refuses that, accordingly. Made for the time after a
+    /// sink could not be reached.
+    ///
+    /// # Errors
+    ///
+    /// [`HistoryError`], the first that was found; [`suspension`](Self::suspension) returns it from
+    /// then on.
+    pub async fn compare_with_sinks(&self) -> Result<(), HistoryError> {
+        verify_open(&self.store).await;
+        self.store.gate.check()
+    }
+}
+
+/// Compares all chains with all sinks and sets the gate.
+pub(crate) async fn verify_open<DB: Backend>(store: &Store<DB>) {
+    store.gate.set(compare_all(store).await.err());
+}
+
+async fn compare_all<DB: Backend>(store: &Store<DB>) -> Result<(), HistoryError> {
+    if store.options.sinks.is_empty() {
+        return Ok(());
+    }
+    let mut after = 0;
+    loop {
+        let mut conn = store.pool.acquire().await?;
+        let rows = DB::chains_after(&mut conn, &store.schema, after).await?;
+        drop(conn);
+        let Some((last, _, _)) = rows.last() else { return Ok(()) };
+        after = *last;
+        let chains = chain_ids(rows);
+        let mut checks = stream::iter(chains)
+            .map(|chain| async move { compare_chain(store, &chain).await })
+            .buffer_unordered(ASKED_AT_ONCE);
+        while let Some(checked) = checks.next().await {
+            checked?;
+        }
+    }
+}
+
+async fn compare_chain<DB: Backend>(
+    store: &Store<DB>,
+    chain: &ChainId,
+) -> Result<(), HistoryError> {
+    let mut conn = store.pool.acquire().await?;
+    let Some(row) = DB::chain_row(&mut conn, &store.schema, chain).await? else { return Ok(()) };
+    drop(conn);
+    let origin = origin(store, chain, row.incarnation)?;
+    let known = published(store, &origin).await?;
+    let mut tx = store.pool.begin_with(DB::BEGIN_SNAPSHOT).await?;
+    // Read again: the chain may have grown while the sinks were asked.
+    if let Some(row) = DB::chain_row(&mut tx, &store.schema, chain).await? {
+        for (place, signed) in &known {
+            compare(store, &mut tx, (chain, &row), place, signed).await?;
+        }
+    }
+    Ok(tx.rollback().await?)
+}
