@@ -136,6 +136,12 @@ fn signatures_cannot_be_rewritten() {
         (*byte, carry) = (sum.to_le_bytes()[0], sum >> 8);
     }
     assert_eq!(verify(&malleated), refused);
+    // Made with the secret key, but with the neutral element as its random point: lenient
+    // verifiers take it.
+    let small_order = hex(
+        "010000000000000000000000000000000000000000000000000000000000000071b72002132ace6fd9c817f9638c427e0cb59819397a1d7fd38a082ee5aced0d",
+    );
+    assert_eq!(verify(&small_order.try_into().unwrap()), refused);
     for length in [1, 63, 65, 72] {
         let line = [&signer.verifier().id().to_be_bytes()[..], &vec![7; length]].concat();
         let line = format!("\u{2014} PeterNeumann {}", Base64::encode_string(&line));
