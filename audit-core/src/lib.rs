@@ -13,7 +13,6 @@ mod name;
 mod note;
 mod proof_file;
 mod retention;
-#[allow(dead_code, reason = "used by the chain verifier, which follows")]
 mod seq_set;
 mod terms;
 mod tree;
@@ -59,11 +58,17 @@ pub use note::{
 pub use proof_file::{MAX_EXTRA_LEN, ProofFile, ProofFileError};
 
 // Verification.
+pub use verify::block::{Absence, BlockVerifier, InputKind};
+pub use verify::chain::{ChainVerifier, HeadRow, OutOfOrder};
+pub use verify::disclosed::Disclosed;
+pub use verify::entries::verify_entries;
 pub use verify::finding::{Evidence, EvidenceSource, Finding, FindingCode, MAX_FINDINGS_PER_CODE};
+pub use verify::policy::AuditorPolicy;
 pub use verify::report::{
     ChainReport, CheckpointReport, CheckpointStatus, Counts, GrowthPoint, Information, KeyReport,
     KeyTrust, Verdict, VerificationReport, WitnessReport,
 };
+pub use verify::summary::BlockSummary;
 
 // How long records are kept.
 pub use retention::period::{Period, PeriodError};

@@ -1,7 +1,6 @@
 //! How long records are kept, and what may not go before: periods, the schedules and the holds
 //! that a chain's own entries put in force.
 
-#[allow(dead_code, reason = "used by the chain verifier, which follows")]
 pub(crate) mod hold;
 pub(crate) mod period;
 pub(crate) mod schedule;

@@ -283,10 +283,6 @@ impl FindingLog {
         }
     }
 
-    pub(crate) fn is_empty(&self) -> bool {
-        self.by_code.is_empty()
-    }
-
     /// All kept findings in the order of their places, and how many there were of each code.
     pub(crate) fn into_parts(self) -> (Vec<Finding>, BTreeMap<FindingCode, u64>) {
         let totals = self.by_code.iter().map(|(code, kept)| (*code, kept.total)).collect();

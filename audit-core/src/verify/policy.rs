@@ -1,0 +1,61 @@
+//! What the auditor brings: keys, checkpoints from outside, and what he accepts.
+
+use std::collections::BTreeSet;
+
+use crate::{SignedCheckpoint, VerifierKey};
+
+/// What the auditor trusts and knows from elsewhere. None of it comes from what is verified.
+///
+/// ```
+/// use audit_core::{AuditorPolicy, SigningKey};
+///
+/// let key = SigningKey::generate("audit.example.com")?;
+/// let policy = AuditorPolicy::new([key.verifier().clone()]).no_rotation();
+/// # Ok::<(), Box<dyn std::error::Error>>(())
+/// ```
+#[derive(Clone, Debug, Default)]
+pub struct AuditorPolicy {
+    pub(crate) keys: Vec<VerifierKey>,
+    pub(crate) rotation: bool,
+    pub(crate) witnesses: Vec<VerifierKey>,
+    pub(crate) outside: Vec<SignedCheckpoint>,
+    pub(crate) accepted_restores: BTreeSet<u64>,
+}
+
+impl AuditorPolicy {
+    /// Trusts these keys: the journal's own, or one derived from it for a chain. With none, every
+    /// checkpoint is by an unknown key.
+    #[must_use]
+    pub fn new(keys: impl IntoIterator<Item = VerifierKey>) -> Self {
+        Self { keys: keys.into_iter().collect(), rotation: true, ..Self::default() }
+    }
+
+    /// Trusts only the named keys, not those that the chain adds.
+    #[must_use]
+    pub fn no_rotation(mut self) -> Self {
+        self.rotation = false;
+        self
+    }
+
+    /// Checks the cosignatures of this witness: no entry that a cosigned checkpoint covers may be
+    /// later than the witness's time.
+    #[must_use]
+    pub fn witness(mut self, key: VerifierKey) -> Self {
+        self.witnesses.push(key);
+        self
+    }
+
+    /// Demands that a chain agrees with this checkpoint of it, held from before.
+    #[must_use]
+    pub fn holding(mut self, checkpoint: SignedCheckpoint) -> Self {
+        self.outside.push(checkpoint);
+        self
+    }
+
+    /// Accepts the loss that the `journal.restored` entry at this seq declares.
+    #[must_use]
+    pub fn accept_restore(mut self, seq: u64) -> Self {
+        self.accepted_restores.insert(seq);
+        self
+    }
+}
