@@ -190,4 +190,4 @@ pub(crate) const fn deeper(depth: usize) -> Result<usize, Defect> {
 }
 
 #[cfg(test)]
-mod tests;
+pub(crate) mod tests;

@@ -5,6 +5,7 @@
 mod canonical;
 mod checkpoint;
 mod clock;
+pub mod diff;
 mod disclosure;
 pub mod entry;
 mod event;
@@ -14,6 +15,7 @@ mod note;
 mod proof_file;
 mod retention;
 mod seq_set;
+pub mod siem;
 mod terms;
 mod tree;
 mod verify;

@@ -1,4 +1,5 @@
 //! Against RFC 8785's own vectors, and against another implementation of it.
+#![allow(clippy::arithmetic_side_effects, reason = "tests")]
 
 use proptest::prelude::*;
 use serde_json::{Map, Number, Value, json};

@@ -149,6 +149,15 @@ impl EventBuilder {
         self
     }
 
+    pub(crate) fn without_id(mut self) -> Self {
+        self.id = None;
+        self
+    }
+
+    pub(crate) const fn change_count(&self) -> usize {
+        self.changes.len()
+    }
+
     fn note(&mut self, problem: Located) {
         self.problem.get_or_insert(problem);
     }

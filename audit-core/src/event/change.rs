@@ -56,7 +56,6 @@ impl Change {
         Self { field: field.into(), old: None, new: None }
     }
 
-    #[expect(dead_code, reason = "the field-level diff makes changes this way")]
     pub(crate) fn of_values(field: String, old: Option<Value>, new: Option<Value>) -> Self {
         Self { field, old: old.map(Ok), new: new.map(Ok) }
     }
