@@ -48,6 +48,8 @@ pub struct Event {
     before_id: String,
     /// Canonical text between the id and `private`.
     after_id: String,
+    /// Where in that text an `occurred_at` would stand, if there is none.
+    no_occurred_at: Option<usize>,
     /// Canonical text after `private`.
     after_private: String,
     private: Vec<PrivateField>,
@@ -98,6 +100,15 @@ impl Event {
     #[must_use]
     pub const fn id(&self) -> Option<Uuid> {
         self.id
+    }
+
+    /// Says when it happened where the host did not: what is recorded later than it happened, such
+    /// as an event that waits to be sealed, would lose that moment. Returns whether it was unsaid.
+    pub fn set_occurred_at(&mut self, occurred_at: Timestamp) -> bool {
+        let Some(place) = self.no_occurred_at.take() else { return false };
+        let (before, after) = self.after_id.split_at_checked(place).unwrap_or((&self.after_id, ""));
+        self.after_id = format!("{before},\"occurred_at\":\"{occurred_at}\"{after}");
+        true
     }
 
     /// Whether the action is one that only the journal itself records (`journal.…`).
@@ -166,5 +177,31 @@ pub enum EventError {
 impl From<Located> for EventError {
     fn from(problem: Located) -> Self {
         Self::Member { pointer: problem.pointer(), defect: problem.defect }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::{Outcome, Target};
+
+    #[test]
+    fn occurred_at_can_be_said_later_once() {
+        let builder = || {
+            Event::builder("user.login", Actor::user("u"))
+                .id(Uuid::now_v7())
+                .meta("a", 1)
+                .outcome(Outcome::Success)
+                .target(Target::new("t", "1"))
+                .on_behalf_of(Actor::user("v"))
+        };
+        let at = Timestamp::UNIX_EPOCH;
+        let mut unsaid = builder().build().unwrap();
+        let id = unsaid.id().unwrap();
+        let said = builder().id(id).occurred_at(at).build().unwrap();
+        assert!(unsaid.set_occurred_at(at));
+        assert!(!unsaid.set_occurred_at(Timestamp::MAX));
+        let text = |event: &Event| event.canonicalize(|_| None).unwrap().as_str().to_owned();
+        assert_eq!(text(&unsaid), text(&said));
     }
 }

@@ -180,7 +180,7 @@ impl EventBuilder {
             return Err(Located::from(defect).within("id").into());
         }
         let before_id = self.before_id()?;
-        let after_id = self.after_id()?;
+        let (after_id, no_occurred_at) = self.after_id()?;
         let after_private = self.after_private()?;
         let private = self.private_fields()?;
         if self.reserved {
@@ -195,7 +195,15 @@ impl EventBuilder {
         if bytes > MAX_EVENT {
             return Err(EventError::TooLong { bytes, limit: MAX_EVENT });
         }
-        Ok(Event { action: self.action, id: self.id, before_id, after_id, after_private, private })
+        Ok(Event {
+            action: self.action,
+            id: self.id,
+            before_id,
+            after_id,
+            no_occurred_at,
+            after_private,
+            private,
+        })
     }
 
     /// `{"action":…,"actor":…,"changes":…,"context":…,"id":"`.
@@ -234,14 +242,16 @@ impl EventBuilder {
         Ok(out)
     }
 
-    /// `","meta":…,"occurred_at":…,"on_behalf_of":…,"outcome":…`.
-    fn after_id(&self) -> Result<String, Located> {
+    /// `","meta":…,"occurred_at":…,"on_behalf_of":…,"outcome":…`, and the place where an
+    /// `occurred_at` would stand if there is none.
+    fn after_id(&self) -> Result<(String, Option<usize>), Located> {
         let mut out = String::with_capacity(256);
         out.push('"');
         if !self.meta.is_empty() {
             out.push_str(",\"meta\":");
             push_object(&mut out, &self.meta, 1).map_err(|problem| problem.within("meta"))?;
         }
+        let place = self.occurred_at.is_none().then_some(out.len());
         if let Some(occurred_at) = self.occurred_at {
             out.push_str(",\"occurred_at\":\"");
             occurred_at.push_to(&mut out);
@@ -256,7 +266,7 @@ impl EventBuilder {
             out.push_str(outcome.as_str());
             out.push('"');
         }
-        Ok(out)
+        Ok((out, place))
     }
 
     /// `,"targets":…}`.
