@@ -13,6 +13,7 @@ mod journal;
 mod migrate;
 mod proof;
 mod publish;
+mod verify;
 
 // Opening a journal.
 pub use backend::Backend;
@@ -34,6 +35,9 @@ pub use publish::{
 
 // Proofs.
 pub use proof::{ProveError, ProvenConsistency, ProvenInclusion, ReadNodesError};
+
+// Verifying.
+pub use verify::{VerifyError, VerifyOptions, VerifyProgress, verify_pool};
 
 // What can go wrong.
 pub use error::{DatabaseError, DatabaseErrorKind, OpenError};

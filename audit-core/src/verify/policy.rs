@@ -52,6 +52,11 @@ impl AuditorPolicy {
         self
     }
 
+    /// The checkpoints held from before.
+    pub fn outside(&self) -> impl Iterator<Item = &SignedCheckpoint> {
+        self.outside.iter()
+    }
+
     /// Accepts the loss that the `journal.restored` entry at this seq declares.
     #[must_use]
     pub fn accept_restore(mut self, seq: u64) -> Self {

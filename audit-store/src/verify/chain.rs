@@ -1,0 +1,219 @@
+//! All chains, each block by block: read and examined by several at once, merged in order.
+
+use std::collections::BTreeSet;
+use std::sync::{Mutex, PoisonError};
+
+use audit_core::{
+    ChainId, ChainReport, ChainVerifier, Entry, Finding, FindingCode, HeadRow, InputKind, LeafHash,
+    Timestamp, VerificationReport,
+};
+use futures_util::{StreamExt, TryStreamExt, stream};
+use sqlx::{Pool, Transaction};
+use tokio::sync::Semaphore;
+
+use crate::backend::verify::ChainRow;
+use crate::backend::{Backend, Schema};
+use crate::verify::block::{self, BLOCK, Place};
+use crate::verify::{VerifyError, VerifyOptions, VerifyProgress};
+
+/// Connections that all see the same state of the database.
+struct Readers<DB: Backend> {
+    idle: Mutex<Vec<Transaction<'static, DB>>>,
+    permits: Semaphore,
+}
+
+impl<DB: Backend> Readers<DB> {
+    async fn new(pool: &Pool<DB>, count: usize) -> sqlx::Result<Self> {
+        let idle = DB::snapshots(pool, count).await?;
+        Ok(Self { permits: Semaphore::new(idle.len()), idle: Mutex::new(idle) })
+    }
+
+    /// Lends one to `read` and takes it back unless it failed.
+    async fn read<T>(
+        &self,
+        read: impl AsyncFnOnce(&mut DB::Connection) -> sqlx::Result<T>,
+    ) -> Result<T, VerifyError> {
+        let _permit = self.permits.acquire().await.map_err(|_| VerifyError::Interrupted)?;
+        let reader = self.idle.lock().unwrap_or_else(PoisonError::into_inner).pop();
+        let mut reader = reader.ok_or(VerifyError::Interrupted)?;
+        let value = read(&mut reader).await?;
+        self.idle.lock().unwrap_or_else(PoisonError::into_inner).push(reader);
+        Ok(value)
+    }
+}
+
+/// Verifies the chains that were asked for, all by default.
+pub(super) async fn verify_chains<DB: Backend>(
+    pool: &Pool<DB>,
+    schema: &Schema,
+    options: &VerifyOptions,
+) -> Result<VerificationReport, VerifyError> {
+    let readers = Readers::<DB>::new(pool, options.threads.get()).await?;
+    let rows = readers.read(async |conn| DB::chain_rows(conn, schema).await).await?;
+    // A chain that the auditor names, or holds a checkpoint of, has to be there.
+    let held = options.policy.outside().map(|held| held.checkpoint().origin.chain());
+    let all = options.chains.is_empty();
+    let wanted: BTreeSet<&ChainId> =
+        if all { held.collect() } else { options.chains.iter().collect() };
+    let mut reports = Vec::new();
+    for row in &rows {
+        let named = ChainId::new(&row.tenant, &row.series).ok();
+        if !all && !named.as_ref().is_some_and(|chain| wanted.contains(chain)) {
+            continue;
+        }
+        let (chain, oddity) = match named {
+            Some(chain) => (chain, None),
+            None => (name_of(&readers, schema, row).await?, Some("the head row names no chain")),
+        };
+        reports.push(verify_chain(&readers, schema, options, &chain, row, oddity).await?);
+    }
+    let known: BTreeSet<i64> = rows.iter().map(|row| row.id).collect();
+    let mut above = 0;
+    while let Some(id) =
+        readers.read(async |conn| DB::next_chain(conn, schema, above).await).await?
+    {
+        above = id;
+        if known.contains(&id) {
+            continue;
+        }
+        let row = headless(&readers, schema, id).await?;
+        let chain = name_of(&readers, schema, &row).await?;
+        if all || wanted.contains(&chain) {
+            let oddity = Some("the chain has entries, but no head row");
+            reports.push(verify_chain(&readers, schema, options, &chain, &row, oddity).await?);
+        }
+    }
+    for chain in wanted {
+        if !reports.iter().any(|report| report.chain == *chain) {
+            reports.push(absent(options, chain));
+        }
+    }
+    reports.sort_by(|a, b| a.chain.cmp(&b.chain));
+    Ok(VerificationReport::new(reports))
+}
+
+/// The name that the chain's own entries give it, where its head row gives none.
+async fn name_of<DB: Backend>(
+    readers: &Readers<DB>,
+    schema: &Schema,
+    row: &ChainRow,
+) -> Result<ChainId, VerifyError> {
+    let page = readers.read(async |conn| DB::packed_entries(conn, schema, row, 0, 1).await).await?;
+    let bytes = page.iter().next().map(|(.., bytes)| bytes).unwrap_or_default();
+    let entry = std::str::from_utf8(bytes).ok().and_then(|text| Entry::parse(text).ok());
+    let named = entry.and_then(|entry| entry.chain().parse().ok());
+    let numbered = || ChainId::new("unnamed", &row.id.to_string());
+    named.map_or_else(|| numbered().map_err(|_| VerifyError::Interrupted), Ok)
+}
+
+/// What a head row would say of a chain that has lost it.
+async fn headless<DB: Backend>(
+    readers: &Readers<DB>,
+    schema: &Schema,
+    id: i64,
+) -> Result<ChainRow, VerifyError> {
+    let last = readers.read(async |conn| DB::last_seq(conn, schema, id).await).await?;
+    Ok(ChainRow {
+        id,
+        tenant: String::new(),
+        series: String::new(),
+        size: last.map_or(0, |last| last.saturating_add(1)),
+        head: Vec::new(),
+        range: Vec::new(),
+        at: 0,
+        control: None,
+        incarnation: 1,
+    })
+}
+
+async fn verify_chain<DB: Backend>(
+    readers: &Readers<DB>,
+    schema: &Schema,
+    options: &VerifyOptions,
+    chain: &ChainId,
+    row: &ChainRow,
+    oddity: Option<&'static str>,
+) -> Result<ChainReport, VerifyError> {
+    let (last, incarnations, unsealed) = readers
+        .read(async |conn| {
+            Ok((
+                DB::last_seq(conn, schema, row.id).await?,
+                DB::incarnations(conn, schema, row.id).await?,
+                DB::unsealed(conn, schema, row.id).await?,
+            ))
+        })
+        .await?;
+    // Rows above what the head row counts are looked at as well; what the head row counts beyond
+    // the last row is left to the verifier, which need not read to know that it is absent.
+    let end = last.map_or(0, |last| last.saturating_add(1));
+    let total = u64::try_from(end).unwrap_or(0);
+    let mut verifier = ChainVerifier::new(chain, InputKind::Database, options.policy.clone());
+    if let Some(message) = oddity {
+        verifier.report(Finding::at(FindingCode::Projection, chain, 0, message));
+    }
+    let now = options.clock.now().as_micros();
+    let age = unsealed.oldest.map(|oldest| {
+        u64::try_from(now.saturating_sub(oldest.as_micros()) / 1_000_000).unwrap_or(0)
+    });
+    verifier.unsealed(u64::try_from(unsealed.count).unwrap_or(0), age);
+
+    let incarnations = incarnations.as_slice();
+    let examined = stream::iter(places(end)).map(|place| async move {
+        let loaded = readers
+            .read(async |conn| block::load::<DB>(conn, schema, row, incarnations, place).await)
+            .await?;
+        let chain = chain.clone();
+        tokio::task::spawn_blocking(move || block::examine(&chain, &loaded))
+            .await
+            .map_err(|_| VerifyError::Interrupted)
+    });
+    // One more under way than there are threads keeps the connections reading while all compute.
+    let mut examined = examined.buffered(options.threads.get().saturating_mul(2));
+    while let Some(summary) = examined.try_next().await? {
+        let done = summary.end();
+        verifier.merge(summary).map_err(|_| VerifyError::Interrupted)?;
+        if let Some(report) = &options.progress {
+            report(VerifyProgress { chain: chain.clone(), done, total });
+        }
+    }
+    for seq in verifier.wanted() {
+        let seq = i64::try_from(seq).unwrap_or(i64::MAX);
+        let page = readers
+            .read(async |conn| {
+                DB::packed_entries(conn, schema, row, seq, seq.saturating_add(1)).await
+            })
+            .await?;
+        if let Some((seq, _, bytes)) = page.iter().next().filter(|_| page.is_whole()) {
+            verifier.boundary(u64::try_from(seq).unwrap_or(0), bytes);
+        }
+    }
+    let head = if oddity.is_none() { Some(head(row)) } else { None };
+    Ok(verifier.finish(head.as_ref()))
+}
+
+/// The blocks of a chain of that many entries; the last one also takes what is stored beyond it.
+fn places(end: i64) -> impl Iterator<Item = Place> {
+    let count = std::cmp::max(1, end.saturating_add(BLOCK - 1) / BLOCK);
+    (0..count).map(move |i| {
+        let first = i.saturating_mul(BLOCK);
+        let last = i == count.saturating_sub(1);
+        Place { first, end: if last { end } else { first.saturating_add(BLOCK) }, last }
+    })
+}
+
+fn head(row: &ChainRow) -> HeadRow {
+    let control = row.control.and_then(|seq| u64::try_from(seq).ok());
+    let mut head = HeadRow::new(u64::try_from(row.size).unwrap_or(0), control);
+    head.leaf = <[u8; 32]>::try_from(row.head.as_slice()).ok().map(LeafHash::from_bytes);
+    head.range = Some(row.range.clone());
+    head.at = Timestamp::from_micros(row.at).ok();
+    head.incarnation = u64::try_from(row.incarnation).ok();
+    head
+}
+
+/// A chain that is not there at all.
+fn absent(options: &VerifyOptions, chain: &ChainId) -> ChainReport {
+    let mut verifier = ChainVerifier::new(chain, InputKind::Database, options.policy.clone());
+    verifier.report(Finding::at(FindingCode::Missing, chain, 0, "the journal has no such chain"));
+    verifier.finish(None)
+}
