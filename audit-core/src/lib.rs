@@ -2,6 +2,7 @@
 
 // One section per area; modules are private, and each type has one public name.
 
+mod bundle;
 mod canonical;
 mod checkpoint;
 mod clock;
@@ -58,6 +59,11 @@ pub use note::{
     MAX_NOTE_LEN, MAX_NOTE_SIGNATURES, Note, NoteError, NoteSignature, VerifiedSignature,
 };
 pub use proof_file::{MAX_EXTRA_LEN, ProofFile, ProofFileError};
+
+// The auditor's bundle.
+pub use bundle::line::{DisclosureLine, EntryLine, LineAbsence, LineContent, LineError};
+pub use bundle::manifest::{BUNDLE_FORMAT, BundleFile, Manifest, ManifestError};
+pub use bundle::path::{BundlePath, BundlePathError};
 
 // Verification.
 pub use verify::block::{Absence, BlockVerifier, InputKind};
