@@ -136,13 +136,17 @@ impl BlockVerifier {
             return;
         }
         match self.expected.meet(seq, subject, &disclosed) {
-            Ok(()) if withheld => {
-                self.summary.withheld = self.summary.withheld.saturating_add(1);
+            Ok(in_order) => {
+                if withheld {
+                    self.summary.withheld = self.summary.withheld.saturating_add(1);
+                } else if matches!(disclosed, Disclosed::Sealed { .. }) {
+                    self.summary.sealed = self.summary.sealed.saturating_add(1);
+                }
+                if !in_order && matches!(self.input, InputKind::Bundle { .. }) {
+                    let message = "the lines of the disclosures are not sorted";
+                    self.report(Finding::at(FindingCode::Malformed, &self.chain, seq, message));
+                }
             }
-            Ok(()) if matches!(disclosed, Disclosed::Sealed { .. }) => {
-                self.summary.sealed = self.summary.sealed.saturating_add(1);
-            }
-            Ok(()) => {}
             Err(mismatch) => {
                 let message = if present {
                     mismatch.message

@@ -65,12 +65,13 @@ impl Expectations {
         }));
     }
 
+    /// Whether a digest is met, and if so, whether in the order of the digests.
     pub(crate) fn meet(
         &mut self,
         seq: u64,
         subject: SubjectRef,
         disclosed: &Disclosed<'_>,
-    ) -> Result<(), Mismatch> {
+    ) -> Result<bool, Mismatch> {
         let (stated, computed) = match disclosed {
             Disclosed::Plain { digest, text } => (*digest, Some(Digest::of(text))),
             Disclosed::Sealed { digest } | Disclosed::Withheld { digest } => (Some(*digest), None),
@@ -109,8 +110,9 @@ impl Expectations {
             return mismatch(message, "one", digest.as_str());
         }
         expected.met = true;
+        let in_order = place >= self.next;
         self.next = place.saturating_add(1);
-        Ok(())
+        Ok(in_order)
     }
 
     /// Every digest that nothing was there for.
