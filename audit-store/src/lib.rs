@@ -7,6 +7,7 @@
 
 mod append;
 mod backend;
+mod bundle;
 mod checkpoint;
 mod error;
 mod journal;
@@ -38,6 +39,13 @@ pub use proof::{ProveError, ProvenConsistency, ProvenInclusion, ReadNodesError};
 
 // Verifying.
 pub use verify::{VerifyError, VerifyOptions, VerifyProgress, verify_pool};
+
+// An auditor's bundle.
+pub use bundle::{
+    Bundle, BundleError, BundleFault, LineBlock, LineReader, MAX_DISCLOSURE_LINE_BYTES,
+    MAX_ENTRY_LINE_BYTES, MAX_MANIFEST_BYTES, MAX_SMALL_FILE_BYTES, MAX_ZIP_MEMBERS, MAX_ZIP_RATIO,
+    ZipRule,
+};
 
 // What can go wrong.
 pub use error::{DatabaseError, DatabaseErrorKind, OpenError};
