@@ -11,7 +11,6 @@ pub(crate) mod defect;
 pub(crate) mod reader;
 pub(crate) mod strict;
 
-use std::borrow::Cow;
 use std::cmp::Ordering;
 
 use serde_json::{Map, Value};
@@ -159,24 +158,30 @@ pub(crate) fn push_object(
     let depth = deeper(depth)?;
     // serde_json's map is ordered by bytes, or by insertion where the host turned on
     // `preserve_order`; mostly that is the canonical order already.
-    let keys: Vec<(&String, &Value)> = members.iter().collect();
-    let sorted = keys.is_sorted_by(|(a, _), (b, _)| key_order(a, b).is_lt());
-    let keys = if sorted {
-        Cow::Borrowed(&keys)
-    } else {
-        let mut keys = keys.clone();
-        keys.sort_unstable_by(|(a, _), (b, _)| key_order(a, b));
-        Cow::Owned(keys)
-    };
-    out.push('{');
-    for (index, (key, value)) in keys.iter().enumerate() {
-        if index > 0 {
-            out.push(',');
-        }
-        name_length(key)?;
-        push_string(out, key)?;
+    if members.keys().is_sorted_by(|a, b| key_order(a, b).is_lt()) {
+        return push_members(out, members.iter(), depth);
+    }
+    let mut sorted: Vec<(&String, &Value)> = members.iter().collect();
+    sorted.sort_unstable_by(|(a, _), (b, _)| key_order(a, b));
+    push_members(out, sorted.into_iter(), depth)
+}
+
+fn push_members<'a>(
+    out: &mut String,
+    members: impl Iterator<Item = (&'a String, &'a Value)>,
+    depth: usize,
+) -> Result<(), Located> {
+    let mut before = '{';
+    for (name, value) in members {
+        out.push(before);
+        name_length(name)?;
+        push_string(out, name)?;
         out.push(':');
-        push_value(out, value, depth).map_err(|error| error.within(key.as_str()))?;
+        push_value(out, value, depth).map_err(|error| error.within(name))?;
+        before = ',';
+    }
+    if before == '{' {
+        out.push(before);
     }
     out.push('}');
     Ok(())

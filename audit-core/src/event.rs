@@ -46,10 +46,11 @@ pub struct Event {
     id: Option<Uuid>,
     /// Canonical text up to the id, its opening quotation mark included.
     before_id: String,
-    /// Canonical text between the id and `private`.
-    after_id: String,
-    /// Where in that text an `occurred_at` would stand, if there is none.
-    no_occurred_at: Option<usize>,
+    occurred_at: Option<Timestamp>,
+    /// Canonical text of the member `meta`, the comma before it included.
+    meta: String,
+    /// Canonical text between `occurred_at` and `private`.
+    after_occurred_at: String,
     /// Canonical text after `private`.
     after_private: String,
     private: Vec<PrivateField>,
@@ -102,13 +103,30 @@ impl Event {
         self.id
     }
 
+    /// When it happened, where the host said so.
+    #[must_use]
+    pub const fn occurred_at(&self) -> Option<Timestamp> {
+        self.occurred_at
+    }
+
     /// Says when it happened where the host did not: what is recorded later than it happened, such
     /// as an event that waits to be sealed, would lose that moment. Returns whether it was unsaid.
-    pub fn set_occurred_at(&mut self, occurred_at: Timestamp) -> bool {
-        let Some(place) = self.no_occurred_at.take() else { return false };
-        let (before, after) = self.after_id.split_at_checked(place).unwrap_or((&self.after_id, ""));
-        self.after_id = format!("{before},\"occurred_at\":\"{occurred_at}\"{after}");
+    pub const fn set_occurred_at(&mut self, occurred_at: Timestamp) -> bool {
+        if self.occurred_at.is_some() {
+            return false;
+        }
+        self.occurred_at = Some(occurred_at);
         true
+    }
+
+    /// The length of the canonical form, but for `private`.
+    fn bytes_without_private(&self) -> usize {
+        const ID: usize = "\"".len() + 36;
+        const OCCURRED_AT: usize = ",\"occurred_at\":\"\"".len() + crate::clock::TEXT_LEN;
+        let occurred_at = if self.occurred_at.is_some() { OCCURRED_AT } else { 0 };
+        [&self.before_id, &self.meta, &self.after_occurred_at, &self.after_private]
+            .iter()
+            .fold(ID.saturating_add(occurred_at), |sum, part| sum.saturating_add(part.len()))
     }
 
     /// Whether the action is one that only the journal itself records (`journal.…`).

@@ -3,6 +3,7 @@
 use std::fmt;
 
 use serde::Serialize;
+use serde_json::map::Entry;
 use serde_json::{Map, Value};
 use uuid::Uuid;
 
@@ -13,6 +14,9 @@ use crate::canonical::defect::{Defect, Located};
 use crate::canonical::strict::to_value;
 use crate::canonical::{name_length, push_object, push_string, push_value};
 use crate::{Actor, Change, Context, Event, MAX_CHANGES, MAX_TARGETS, Outcome, Target, Timestamp};
+
+/// How `meta` begins, between the id and what comes after.
+const META: &str = ",\"meta\":";
 
 /// Collects what an [`Event`] says.
 ///
@@ -109,10 +113,14 @@ impl EventBuilder {
             Ok(_) if self.reserved => {
                 self.note(Located::from(Defect::Unknown).within(name).within("meta"));
             }
-            Ok(value) if !self.meta.contains_key(name) => {
-                self.meta.insert(name.to_owned(), value);
-            }
-            Ok(_) => self.note(Located::from(Defect::Duplicate).within(name).within("meta")),
+            Ok(value) => match self.meta.entry(name) {
+                Entry::Vacant(entry) => {
+                    entry.insert(value);
+                }
+                Entry::Occupied(_) => {
+                    self.note(Located::from(Defect::Duplicate).within(name).within("meta"));
+                }
+            },
             Err(problem) => self.note(problem.within(name).within("meta")),
         }
         self
@@ -180,30 +188,29 @@ impl EventBuilder {
             return Err(Located::from(defect).within("id").into());
         }
         let before_id = self.before_id()?;
-        let (after_id, no_occurred_at) = self.after_id()?;
+        let meta = self.meta_member()?;
+        let after_occurred_at = self.after_occurred_at()?;
         let after_private = self.after_private()?;
         let private = self.private_fields()?;
         if self.reserved {
             // What the journal says of itself must be readable by those who judge it.
-            let mut meta = String::new();
-            push_object(&mut meta, &self.meta, 1).map_err(|problem| problem.within("meta"))?;
-            Reserved::read(&self.action, Some(&meta))?;
+            Reserved::read(&self.action, meta.strip_prefix(META))?;
         }
-        let bytes = [before_id.len(), after_id.len(), after_private.len(), 36]
-            .iter()
-            .fold(0_usize, |sum, len| sum.saturating_add(*len));
+        let event = Event {
+            action: self.action,
+            id: self.id,
+            occurred_at: self.occurred_at,
+            before_id,
+            meta,
+            after_occurred_at,
+            after_private,
+            private,
+        };
+        let bytes = event.bytes_without_private();
         if bytes > MAX_EVENT {
             return Err(EventError::TooLong { bytes, limit: MAX_EVENT });
         }
-        Ok(Event {
-            action: self.action,
-            id: self.id,
-            before_id,
-            after_id,
-            no_occurred_at,
-            after_private,
-            private,
-        })
+        Ok(event)
     }
 
     /// `{"action":…,"actor":…,"changes":…,"context":…,"id":"`.
@@ -242,21 +249,20 @@ impl EventBuilder {
         Ok(out)
     }
 
-    /// `","meta":…,"occurred_at":…,"on_behalf_of":…,"outcome":…`, and the place where an
-    /// `occurred_at` would stand if there is none.
-    fn after_id(&self) -> Result<(String, Option<usize>), Located> {
-        let mut out = String::with_capacity(256);
-        out.push('"');
+    /// `,"meta":…`.
+    fn meta_member(&self) -> Result<String, Located> {
+        let mut out = String::new();
         if !self.meta.is_empty() {
-            out.push_str(",\"meta\":");
+            out.reserve(256);
+            out.push_str(META);
             push_object(&mut out, &self.meta, 1).map_err(|problem| problem.within("meta"))?;
         }
-        let place = self.occurred_at.is_none().then_some(out.len());
-        if let Some(occurred_at) = self.occurred_at {
-            out.push_str(",\"occurred_at\":\"");
-            occurred_at.push_to(&mut out);
-            out.push('"');
-        }
+        Ok(out)
+    }
+
+    /// `,"on_behalf_of":…,"outcome":…`.
+    fn after_occurred_at(&self) -> Result<String, Located> {
+        let mut out = String::new();
         if let Some(actor) = &self.on_behalf_of {
             out.push_str(",\"on_behalf_of\":");
             push_actor(&mut out, actor).map_err(|problem| problem.within("on_behalf_of"))?;
@@ -266,12 +272,12 @@ impl EventBuilder {
             out.push_str(outcome.as_str());
             out.push('"');
         }
-        Ok((out, place))
+        Ok(out)
     }
 
     /// `,"targets":…}`.
     fn after_private(&self) -> Result<String, Located> {
-        let mut out = String::new();
+        let mut out = String::with_capacity(128);
         if !self.targets.is_empty() {
             out.push_str(",\"targets\":");
             push_array(&mut out, &self.targets, MAX_TARGETS, |out, target| {

@@ -38,15 +38,19 @@ impl Event {
     ) -> Result<CanonicalEvent, EventError> {
         let id = self.id.unwrap_or_else(Uuid::now_v7);
         let disclosures = self.disclose(&mut refs)?;
-        let mut text = String::with_capacity(
-            [self.before_id.len(), self.after_id.len(), self.after_private.len()]
-                .iter()
-                .fold(64, |sum: usize, len| sum.saturating_add(*len))
-                .saturating_add(disclosures.len().saturating_mul(96)),
-        );
+        // A digest and its subject take at most 96 bytes.
+        let private = disclosures.len().saturating_mul(96);
+        let mut text = String::with_capacity(self.bytes_without_private().saturating_add(private));
         text.push_str(&self.before_id);
         text.push_str(id.hyphenated().encode_lower(&mut Uuid::encode_buffer()));
-        text.push_str(&self.after_id);
+        text.push('"');
+        text.push_str(&self.meta);
+        if let Some(occurred_at) = self.occurred_at {
+            text.push_str(",\"occurred_at\":\"");
+            occurred_at.push_to(&mut text);
+            text.push('"');
+        }
+        text.push_str(&self.after_occurred_at);
         push_digests(&mut text, &disclosures);
         text.push_str(&self.after_private);
         if text.len() > MAX_EVENT {
