@@ -124,6 +124,11 @@ pub(crate) fn rewrite(text: &str, name: &str) -> String {
     out
 }
 
+/// A count or a seq as the databases keep it. INVARIANT of the schema: below 2^41.
+pub(crate) fn integer(value: u64) -> i64 {
+    i64::try_from(value).unwrap_or(i64::MAX)
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;

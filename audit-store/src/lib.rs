@@ -10,10 +10,12 @@ mod backend;
 mod bundle;
 mod checkpoint;
 mod error;
+mod index;
 mod journal;
 mod migrate;
 mod proof;
 mod publish;
+mod query;
 mod verify;
 
 // Opening a journal.
@@ -25,6 +27,12 @@ pub use journal::PgJournal;
 pub use journal::SqliteJournal;
 pub use journal::options::JournalOptions;
 pub use migrate::{MigrationText, migrations};
+
+// Reading.
+pub use index::poster::PostError;
+pub use query::cursor::{Cursor, CursorError};
+pub use query::plan::Order;
+pub use query::{DEFAULT_PAGE_SIZE, MAX_PAGE_SIZE, Page, Query, QueryError, StoredEntry};
 
 // Signing and publishing checkpoints.
 #[cfg(feature = "object-store")]

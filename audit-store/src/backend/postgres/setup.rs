@@ -16,6 +16,7 @@ impl SetupSql for Postgres {
             "journal",
             include_str!("../../../migrations/postgres/0001_journal.sql"),
         ),
+        MigrationText::new(2, "index", include_str!("../../../migrations/postgres/0002_index.sql")),
         MigrationText::new(
             3,
             "checkpoint",

@@ -13,6 +13,7 @@ impl SetupSql for Sqlite {
             "journal",
             include_str!("../../../migrations/sqlite/0001_journal.sql"),
         ),
+        MigrationText::new(2, "index", include_str!("../../../migrations/sqlite/0002_index.sql")),
         MigrationText::new(
             3,
             "checkpoint",

@@ -1,0 +1,68 @@
+//! The query index: what each entry can be found by, posted segment by segment, derived from the
+//! entries' bytes and nothing else.
+
+#[allow(dead_code, reason = "used by verification, which follows")]
+pub(crate) mod check;
+pub(crate) mod poster;
+pub(crate) mod posting;
+pub(crate) mod prune;
+pub(crate) mod segment;
+mod siphash;
+pub(crate) mod terms;
+
+use audit_core::ChainId;
+
+use crate::backend::Backend;
+use crate::backend::index::ChainState;
+use crate::index::poster::{PostError, post_chain};
+use crate::index::segment::SEGMENT_ENTRIES;
+use crate::journal::Journal;
+
+impl<DB: Backend> Journal<DB> {
+    /// Posts to the query index whatever full runs of 256 entries are not posted yet, in every
+    /// chain. Returns how many entries were posted.
+    ///
+    /// Queries find an entry whether it is posted or not; posting keeps them fast. The writer does
+    /// it by itself; a process that only imports or only reads may call this.
+    ///
+    /// # Errors
+    ///
+    /// [`PostError`]; what was posted before stays, the rest is done by the next call.
+    pub async fn post_index(&self) -> Result<u64, PostError> {
+        let mut reader = self.store.pool.acquire().await?;
+        let behind = DB::chains_behind(&mut reader, &self.store.schema, SEGMENT_ENTRIES).await?;
+        drop(reader);
+        let mut posted = 0_u64;
+        for chain in behind {
+            posted = posted.saturating_add(post_chain(&self.store, chain).await?);
+        }
+        Ok(posted)
+    }
+
+    /// Drops the query index of one chain and makes it anew from the entries, for an index that
+    /// verification found to be wrong. Queries are right meanwhile, but slow.
+    ///
+    /// # Errors
+    ///
+    /// [`PostError`]; the index is then posted in part, and any later call goes on.
+    pub async fn rebuild_index(&self, chain: &ChainId) -> Result<u64, PostError> {
+        let mut tx = self.store.begin_write().await?;
+        let Some(state) = DB::chain_state(&mut tx, &self.store.schema, chain).await? else {
+            return Ok(0);
+        };
+        if !DB::move_posted(&mut tx, &self.store.schema, state.id, state.posted, 0).await? {
+            return Ok(0);
+        }
+        for level in 0..segment::LEVELS {
+            DB::delete_pages(&mut tx, &self.store.schema, state.id, level, 0..u64::MAX).await?;
+        }
+        let empty = ChainState {
+            posted: DB::chain_state(&mut tx, &self.store.schema, chain)
+                .await?
+                .map_or(state.posted, |now| now.posted),
+            ..state
+        };
+        tx.commit().await?;
+        post_chain(&self.store, empty).await
+    }
+}

@@ -1,0 +1,83 @@
+//! Taking postings away together with the records they are of.
+
+use std::collections::BTreeMap;
+use std::ops::RangeInclusive;
+
+use crate::backend::index::{ChainState, StoredPage};
+use crate::backend::{Backend, Schema};
+use crate::index::poster::{PostError, stored};
+use crate::index::posting::PostingError;
+use crate::index::segment::{Segment, SegmentBuilder, standing};
+
+/// Removes all postings of the given entries, in the transaction that removes the entries. What
+/// stays is what posting the standing entries anew would give. The ranges are ascending.
+///
+/// A poster that is at work at the same time finds that the revision has changed, and starts over.
+/// `false` where the index was changed since `state` was read.
+#[expect(dead_code, reason = "called by pruning, which follows")]
+pub(crate) async fn unpost<DB: Backend>(
+    conn: &mut DB::Connection,
+    schema: &Schema,
+    state: ChainState,
+    removed: &[RangeInclusive<u64>],
+) -> Result<bool, PostError> {
+    if !DB::move_posted(conn, schema, state.id, state.posted, state.posted.upto).await? {
+        return Ok(false);
+    }
+    let touched: Vec<Segment> = standing(state.posted.upto)
+        .into_iter()
+        .filter(|s| removed.iter().any(|r| *r.start() < s.end() && *r.end() >= s.first()))
+        .collect();
+    for segment in touched {
+        let block = segment.block()..segment.block().saturating_add(1);
+        let pages =
+            DB::segment_pages(conn, schema, state.id, segment.level(), block.clone()).await?;
+        let left = without(segment, &pages, removed)?;
+        DB::delete_pages(conn, schema, state.id, segment.level(), block).await?;
+        DB::insert_pages(conn, schema, state.id, &left).await?;
+    }
+    Ok(true)
+}
+
+/// The pages of a segment without the postings of some entries.
+fn without(
+    segment: Segment,
+    pages: &[StoredPage],
+    removed: &[RangeInclusive<u64>],
+) -> Result<Vec<StoredPage>, PostingError> {
+    let mut builder = SegmentBuilder::new(segment);
+    for page in pages {
+        builder.absorb(segment, &page.bytes)?;
+    }
+    let ends: BTreeMap<u64, u64> = removed.iter().map(|r| (*r.start(), *r.end())).collect();
+    builder.retain(|seq| ends.range(..=seq).next_back().is_none_or(|(_, end)| *end < seq));
+    Ok(stored(builder))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::index::posting::TermHash;
+
+    #[test]
+    fn what_is_left_is_what_the_standing_entries_give() {
+        let segment = standing(4_096)[0];
+        let removed = [0..=99, 700..=700, 4_000..=9_000];
+        let build = |keep: &dyn Fn(u64) -> bool| {
+            let mut builder = SegmentBuilder::new(segment);
+            for seq in (0..4_096).filter(|seq| keep(*seq)) {
+                builder.add(seq, TermHash::of(1, &["common"]));
+                builder.add(seq, TermHash::of(2, &[&(seq % 97).to_string()]));
+                builder.add(seq, TermHash::of(3, &[&seq.to_string()]));
+            }
+            stored(builder)
+        };
+        let left = build(&|seq| !removed.iter().any(|range| range.contains(&seq)));
+        assert_eq!(without(segment, &build(&|_| true), &removed).unwrap(), left);
+        // Nothing left is one empty page, and nothing is left of that.
+        let none = without(segment, &left, &[0..=4_095]).unwrap();
+        assert_eq!(none.len(), 1);
+        assert!(none[0].bytes.is_empty());
+        assert_eq!(without(segment, &none, &removed).unwrap(), none);
+    }
+}
