@@ -261,6 +261,42 @@ fn digests_are_sorted_and_each_once() {
 }
 
 #[test]
+fn subjects_are_sorted_and_each_once() {
+    let event = full().canonicalize(refs).unwrap();
+    let good = sealed(event.as_str(), 41);
+    let (a, b) = (refs("usr_1").unwrap().to_string(), refs("zed").unwrap().to_string());
+    assert!(a < b && good.contains(&a) && good.contains(&b));
+    for (a_now, b_now) in [(&b, &a), (&b, &b)] {
+        let bad =
+            good.replace(&a, "<a>").replace(&b, "<b>").replace("<a>", a_now).replace("<b>", b_now);
+        let defect = match Entry::parse(&bad) {
+            Err(EntryError::Malformed { defect, .. }) => defect,
+            other => panic!("{other:?}"),
+        };
+        assert_eq!(defect, Defect::Order);
+    }
+    let bad = good.replace(&a, &a.to_uppercase().replace('7', "A"));
+    assert!(matches!(
+        Entry::parse(&bad),
+        Err(EntryError::Malformed { defect: Defect::Form { .. }, .. })
+    ));
+}
+
+/// An event may nest as deep in its entry as by itself.
+#[test]
+fn nesting_counts_from_the_event() {
+    let nested = |depth: usize| (0..depth).fold(json!(1), |inner, _| json!([inner]));
+    let event = Event::builder("a.b", Actor::user("u")).meta("m", nested(62)).build().unwrap();
+    let event = event.canonicalize(refs).unwrap();
+    assert!(Entry::parse(&sealed(event.as_str(), 41)).is_ok());
+    let deeper = sealed(&event.as_str().replace("[1]", "[[1]]"), 41);
+    assert!(matches!(
+        Entry::parse(&deeper),
+        Err(EntryError::Malformed { defect: Defect::TooDeep { limit: 64 }, .. })
+    ));
+}
+
+#[test]
 fn another_version_is_told_from_a_malformed_entry() {
     let event = full().canonicalize(refs).unwrap();
     let good = sealed(event.as_str(), 41);
