@@ -242,8 +242,9 @@ pub enum TimestampError {
 
 /// Where the time comes from.
 ///
-/// Everything that needs the time takes a `Clock`; nothing else in these crates reads one. A clock
-/// may step back: what is sealed is clamped so that a chain's times never decrease.
+/// Everything that needs the time takes a `Clock`. (Minted ids, UUIDs of version 7, carry the
+/// system's time too; nothing reads it from them.) A clock may step back: what is sealed is clamped
+/// so that a chain's times never decrease.
 pub trait Clock: Send + Sync + fmt::Debug {
     /// The present moment.
     fn now(&self) -> Timestamp;

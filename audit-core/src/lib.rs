@@ -1,4 +1,99 @@
-//! A hash-chained, tamper-evident audit journal as pure logic: no I/O, no async runtime, no database.
+//! A hash-chained, tamper-evident audit journal as pure logic: no I/O, no async runtime, no
+//! database.
+//!
+//! This crate is the model and the mathematics of a journal: events, sealed entries, the Merkle
+//! tree, signed checkpoints, erasable fields, retention, verification. It is for whoever builds on
+//! them where the bytes are already at hand: an auditor's tool, a check in a browser, a store for
+//! a database of your own. **To keep a journal in SQLite or PostgreSQL, start from `audit-store`**,
+//! which does the storing and takes its types from here.
+//!
+//! # Where to start
+//!
+//! | you want to | start from |
+//! |---|---|
+//! | say what happened | [`Event::builder`], the names in [`action`], [`diff`] for before and after |
+//! | keep a field erasable | [`EventBuilder::private`], [`Disclosure`] |
+//! | seal an event into an entry | [`Event::canonicalize`], [`entry::seal`] |
+//! | read a stored entry | [`Entry::parse`], [`Entry::reserved`] |
+//! | find events by who, what and on what | [`Term::of`] |
+//! | keep the tree's head as entries come | [`CompactRange`], [`tiles_filled`] |
+//! | sign and read tree heads | [`Checkpoint`], [`SignedCheckpoint`], [`SigningKey`] |
+//! | prove that an entry is there, or that history only grew | [`InclusionRequest`], [`ConsistencyRequest`], [`ProofFile`] |
+//! | verify a whole chain that fits in memory | [`verify_entries`] |
+//! | verify any chain, in parallel, with disclosures and tiles | [`BlockVerifier`], [`ChainVerifier`] |
+//! | read or write an auditor's bundle | [`Manifest`], [`EntryLine`], [`DisclosureLine`] |
+//! | feed a security tool | [`siem`] |
+//!
+//! # Example
+//!
+//! Two entries of one chain, and what happens to them when the first is changed:
+//!
+//! ```
+//! use audit_core::{
+//!     Actor, ChainId, CompactRange, Entry, Event, InclusionRequest, LeafHash, Outcome, Reserved,
+//!     SubjectRef, Timestamp, action, entry,
+//! };
+//!
+//! let chain = ChainId::new("acme", "default")?;
+//! let at: Timestamp = "2026-11-20T23:23:00.123456Z".parse()?;
+//!
+//! // Every chain begins by saying whose it is.
+//! let name = "audit.example.com".parse()?;
+//! let opened = Reserved::Opened { key: "the journal's verifier key".to_owned(), name };
+//! let opened = opened.event(Actor::system("journal"))?.canonicalize(|_| None)?;
+//! let mut first = String::new();
+//! let leaf0 = entry::seal(&mut first, 0, &chain, at, None, &LeafHash::ZERO, opened.as_str())?;
+//!
+//! // Then come the host's events. The address can be erased later; the entry only holds a digest.
+//! let login = Event::builder(action::USER_LOGIN, Actor::user("usr_1"))
+//!     .outcome(Outcome::Success)
+//!     .private("usr_1", "/context/ip", "192.0.2.7")
+//!     .build()?;
+//! let subject = SubjectRef::random()?;
+//! let login = login.canonicalize(|_| Some(subject))?;
+//! let mut second = String::new();
+//! let leaf1 = entry::seal(&mut second, 1, &chain, at, Some(0), &leaf0, login.as_str())?;
+//! assert!(!second.contains("192.0.2.7"));
+//!
+//! // Each entry names the hash of the one before, and both are leaves of one tree.
+//! let mut tree = CompactRange::default();
+//! tree.push(leaf0);
+//! tree.push(leaf1);
+//! assert_eq!(Entry::parse(&second)?.prev(), Entry::parse(&first)?.leaf());
+//! let request = InclusionRequest::new(1, 2)?;
+//! let proof = request.assemble(&[leaf0.into()])?;
+//! proof.verify(leaf1, 1, &tree.head())?;
+//!
+//! // A changed entry is another leaf: the next one's `prev` and the tree both tell.
+//! let changed = first.replace("audit.example.com", "audit.example.org");
+//! assert_ne!(Entry::parse(&changed)?.leaf(), leaf0);
+//! # Ok::<(), Box<dyn std::error::Error>>(())
+//! ```
+//!
+//! # What it guarantees
+//!
+//! - **One text for each thing.** Entries, events, disclosures, checkpoints, proofs and manifests
+//!   are read only in the one form in which they are written; whatever else is refused with the
+//!   place and the reason. So equal meaning is equal bytes, and nothing is ever serialised again to
+//!   be verified.
+//! - **Open standards.** RFC 8785 canonical JSON, RFC 9901 disclosures, RFC 6962 hashing and
+//!   proofs, C2SP signed notes, checkpoints, tiles and proofs: another implementation can check
+//!   what this one made.
+//! - **No panic on any input**, no `unsafe`, and bounds on everything that is read: lengths,
+//!   counts, nesting.
+//! - **No value in an error or a log line.** Errors name the place, the form and the limit;
+//!   `Debug` of what carries values shows ids and names only.
+//!
+//! # What it does not
+//!
+//! - It does not know whether what an event says is true, nor whether something happened that no
+//!   event was made of.
+//! - A chain alone shows that it is consistent in itself. That it is the one that was there before
+//!   shows only against a checkpoint kept outside the database, under a key the auditor trusts.
+//! - Ids stand in the clear and for ever: they must be pseudonyms. Whatever names, describes or
+//!   locates a person belongs in private fields, which [`EventBuilder::private`] cannot tell by
+//!   itself.
+//! - It keeps nothing and sends nothing: that is the store's part.
 
 // One section per area; modules are private, and each type has one public name.
 
