@@ -46,7 +46,7 @@ pub use publish::{
 pub use proof::{ProveError, ProvenConsistency, ProvenInclusion, ReadNodesError};
 
 // Verifying.
-pub use verify::{VerifyError, VerifyOptions, VerifyProgress, verify_pool};
+pub use verify::{VerifyError, VerifyOptions, VerifyProgress, verify_bundle, verify_pool};
 
 // An auditor's bundle.
 pub use bundle::{

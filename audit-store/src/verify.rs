@@ -12,8 +12,11 @@ use crate::error::{DatabaseError, OpenError};
 use crate::journal::Journal;
 
 mod block;
+mod bundle;
 mod chain;
 mod items;
+
+pub use bundle::verify_bundle;
 
 /// What to verify, and against what.
 #[derive(Clone)]

@@ -256,6 +256,14 @@ pub struct ChainReport {
 }
 
 impl ChainReport {
+    /// Adds a finding of the caller's, which decides the verdict.
+    pub fn add(&mut self, finding: Finding) {
+        let total = self.totals.entry(finding.code).or_default();
+        *total = total.saturating_add(finding.count);
+        self.findings.push(finding);
+        self.verdict = Verdict::Findings;
+    }
+
     /// Whether a finding of this code was made.
     #[must_use]
     pub fn has(&self, code: FindingCode) -> bool {
