@@ -10,7 +10,7 @@ use super::keys::Keys;
 use super::outside;
 use super::policy::AuditorPolicy;
 use super::report::{ChainReport, Counts, Information, Verdict};
-use super::rules::{Rules, Wanted};
+use super::rules::Rules;
 use super::runs::SeqRuns;
 use super::summary::{BlockSummary, Row};
 use super::trees::{Substitutes, Trees, UpperTiles};
@@ -192,10 +192,18 @@ impl ChainVerifier {
         Ok(())
     }
 
-    /// Records at the end of a pruning that are to be given again: their seqs.
+    /// Records at the end of a pruning that are to be given again, once all blocks are merged:
+    /// their seqs, ascending.
     #[must_use]
     pub fn wanted(&self) -> Vec<u64> {
-        let mut seqs: Vec<_> = self.rules.wanted.iter().map(|wanted| wanted.before).collect();
+        // Prunings among the last rows are judged at the very end.
+        let pending = self.reserved.iter().filter_map(|(_, _, reserved)| match reserved {
+            Reserved::Pruned { before, .. } => Some(*before),
+            _ => None,
+        });
+        let judged = self.rules.wanted.iter().map(|wanted| wanted.before);
+        let mut seqs: Vec<_> =
+            judged.chain(pending.filter(|seq| self.rules.may_want(*seq))).collect();
         seqs.sort_unstable();
         seqs.dedup();
         seqs
@@ -205,15 +213,8 @@ impl ChainVerifier {
     pub fn boundary(&mut self, seq: u64, bytes: &[u8]) {
         let entry = std::str::from_utf8(bytes).ok().and_then(|text| Entry::parse(text).ok());
         // What is no entry, or another one, has been found to be so in its block.
-        let Some(at) = entry.filter(|entry| entry.seq() == seq).map(|entry| entry.at()) else {
-            return;
-        };
-        let of = |wanted: &Wanted| wanted.before == seq;
-        let (given, wanted) = self.rules.wanted.iter().copied().partition(of);
-        self.rules.wanted = wanted;
-        let given: Vec<Wanted> = given;
-        for wanted in given {
-            self.rules.boundary(wanted, at, &mut |finding| self.log.push(finding));
+        if let Some(entry) = entry.filter(|entry| entry.seq() == seq) {
+            self.rules.boundary_is(seq, entry.at(), &mut |finding| self.log.push(finding));
         }
     }
 
@@ -307,7 +308,11 @@ impl ChainVerifier {
         let Some(row) = self.window.row(i).copied() else { return Fault::None };
         let fault = self.window.fault(i);
         let link = self.window.link_at(i);
-        if let Link::Forked(other) = link {
+        let moved = |fault| matches!(fault, Fault::Reordered(_));
+        if let Link::Forked(other) = link
+            && !moved(fault)
+            && !moved(self.fault_before)
+        {
             let message = "`prev` is the hash of an earlier entry, not of the one before";
             let finding = Finding::at(FindingCode::Forked, &self.chain, seq, message);
             self.log.push(finding.with(Evidence::new(
@@ -457,28 +462,31 @@ impl ChainVerifier {
             Some(leaf) if leaf == own => Blame::First,
             Some(_) => Blame::Second,
             None => {
-                // The roots without the last entry, and with the hash that it names.
-                let mut trees = self.trees.clone();
-                let mut asked = BTreeMap::new();
+                // Of the entry before the last, its own hash or the one that the last names: whose
+                // root does a checkpoint state?
                 let mut rows = self.window.rows(usize::MAX).to_vec();
-                let size = end.saturating_sub(1);
-                let mut before = trees.clone();
-                before.advance(&rows, &Substitutes::new(), None, &[size], |size, roots| {
-                    asked.insert(size, roots.own);
-                });
+                let sizes = [end.saturating_sub(1), end];
+                let stated = |rows: &[Row], sizes: &[u64]| {
+                    let mut stated = false;
+                    self.trees.clone().advance(
+                        rows,
+                        &Substitutes::new(),
+                        None,
+                        sizes,
+                        |at, roots| {
+                            let mut signed = self.checkpoints.roots_at(at);
+                            stated |= roots.own.is_some_and(|own| signed.any(|root| *root == own));
+                        },
+                    );
+                    stated
+                };
+                let [without_last, _] = sizes;
+                let own =
+                    self.checkpoints.proven_to == without_last || stated(&rows, &[without_last]);
                 if let Some(row) = rows.get_mut(first) {
                     row.leaf = named;
                 }
-                trees.advance(&rows, &Substitutes::new(), None, &[end], |size, roots| {
-                    asked.insert(size, roots.own);
-                });
-                let says = |size| {
-                    let root = asked.get(&size).copied().flatten();
-                    let mut signed = self.checkpoints.roots_at(size);
-                    root.is_some_and(|root| signed.any(|signed| *signed == root))
-                };
-                let proven = self.checkpoints.proven_to == size;
-                match (says(size) || proven, says(end)) {
+                match (own, stated(&rows, &sizes)) {
                     (true, false) => Blame::Second,
                     (false, true) => Blame::First,
                     _ => Blame::Both,

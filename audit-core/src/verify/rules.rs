@@ -63,6 +63,8 @@ pub(crate) struct Rules {
     lawful: SeqSet,
     edges: BTreeMap<u64, Timestamp>,
     edge_open: bool,
+    /// Times of boundary records that were told again.
+    told: BTreeMap<u64, Timestamp>,
     pub(crate) wanted: Vec<Wanted>,
     pub(crate) boundaries_gone: u64,
     pub(crate) undisclosed: Undisclosed,
@@ -91,6 +93,7 @@ impl Rules {
             lawful: SeqSet::default(),
             edges: BTreeMap::new(),
             edge_open: false,
+            told: BTreeMap::new(),
             wanted: Vec::new(),
             boundaries_gone: 0,
             undisclosed: Undisclosed::default(),
@@ -336,15 +339,39 @@ impl Rules {
             self.boundaries_gone = self.boundaries_gone.saturating_add(1);
         } else {
             let wanted = Wanted { before, cutoff: pruned.cutoff, after: pruned.after };
-            match self.edges.get(&before) {
+            match self.edges.get(&before).or_else(|| self.told.get(&before)) {
                 Some(at) => self.boundary(wanted, *at, report),
                 None => self.wanted.push(wanted),
             }
         }
     }
 
+    /// Whether the time of a boundary record may have to be told.
+    pub(crate) fn may_want(&self, before: u64) -> bool {
+        let known = self.edges.contains_key(&before) || self.told.contains_key(&before);
+        !known && !self.absent.contains(before) && !self.withheld.contains(before)
+    }
+
+    /// The time of a boundary record, told again.
+    pub(crate) fn boundary_is(
+        &mut self,
+        before: u64,
+        at: Timestamp,
+        report: &mut impl FnMut(Finding),
+    ) {
+        self.told.insert(before, at);
+        let wanted = std::mem::take(&mut self.wanted);
+        for wanted in wanted {
+            if wanted.before == before {
+                self.boundary(wanted, at, report);
+            } else {
+                self.wanted.push(wanted);
+            }
+        }
+    }
+
     /// Judges a pruning by the time of its boundary record.
-    pub(crate) fn boundary(&self, wanted: Wanted, at: Timestamp, report: &mut impl FnMut(Finding)) {
+    fn boundary(&self, wanted: Wanted, at: Timestamp, report: &mut impl FnMut(Finding)) {
         if at <= wanted.cutoff {
             return;
         }
