@@ -1,7 +1,6 @@
 //! The query index: what each entry can be found by, posted segment by segment, derived from the
 //! entries' bytes and nothing else.
 
-#[allow(dead_code, reason = "used by verification, which follows")]
 pub(crate) mod check;
 pub(crate) mod poster;
 pub(crate) mod posting;

@@ -14,6 +14,7 @@ use crate::journal::Journal;
 mod block;
 mod bundle;
 mod chain;
+mod index;
 mod items;
 
 pub use bundle::verify_bundle;
@@ -133,7 +134,7 @@ impl<DB: Backend> Journal<DB> {
 /// `schema` is the journal's schema on PostgreSQL, `audit` by default; SQLite has none.
 ///
 /// Memory stays flat in the journal's size: a few thousand entries for each thread. The pool needs
-/// one connection for each thread, and one more on SQLite. Reads and appends go on meanwhile; what
+/// one connection for each thread and one more, two more on SQLite. Reads and appends go on meanwhile; what
 /// is appended after the start is not looked at.
 ///
 /// # Errors

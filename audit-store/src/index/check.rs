@@ -43,6 +43,16 @@ impl ExpectedSegment {
         terms::of_event(event, |term| self.0.add(seq, term));
     }
 
+    /// The segment.
+    pub(crate) const fn segment(&self) -> Segment {
+        self.0.segment()
+    }
+
+    /// Sorts what was gathered, so that merging has less to do.
+    pub(crate) fn sort(&mut self) {
+        self.0.sort();
+    }
+
     /// Takes what was gathered for the same segment elsewhere.
     pub(crate) fn merge(&mut self, other: Self) {
         self.0.merge(other.0);

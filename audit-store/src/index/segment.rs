@@ -127,7 +127,11 @@ impl SegmentBuilder {
         Ok(())
     }
 
-    #[allow(dead_code, reason = "used by verification, which follows")]
+    /// Sorts what was gathered so far.
+    pub(crate) fn sort(&mut self) {
+        self.postings.sort();
+    }
+
     /// Takes what another builder of the same segment has gathered.
     pub(crate) fn merge(&mut self, mut other: Self) {
         self.postings.append(&mut other.postings);

@@ -1,12 +1,15 @@
 //! One block of a chain: what the database holds about it, and the examination of that.
 
 use audit_core::{
-    BlockSummary, BlockVerifier, ChainId, Evidence, EvidenceSource, Finding, FindingCode, InputKind,
+    BlockSummary, BlockVerifier, ChainId, EventView, Evidence, EvidenceSource, Finding,
+    FindingCode, InputKind,
 };
 use sqlx::Database;
 
 use crate::backend::verify::{ChainRow, CheckpointRow, DisclosureRow, PackedEntries, TileRow};
 use crate::backend::{Backend, Schema};
+use crate::index::check::ExpectedSegment;
+use crate::index::segment::Segment;
 use crate::verify::items;
 
 /// Entries in a block: enough that a query for each is no cost, few enough that a block for each
@@ -86,13 +89,21 @@ pub(super) async fn load<DB: Backend>(
     Ok(Loaded { place, pages, disclosures, tiles, checkpoints })
 }
 
+/// What examining a block gives.
+pub(super) struct Examined {
+    pub(super) summary: BlockSummary,
+    /// What the query index must hold of its entries.
+    pub(super) postings: Vec<ExpectedSegment>,
+}
+
 /// Examines what was read. Computes and does not wait: for a thread of its own.
-pub(super) fn examine(chain: &ChainId, loaded: &Loaded) -> BlockSummary {
+pub(super) fn examine(chain: &ChainId, loaded: &Loaded, segments: Vec<Segment>) -> Examined {
     let unsigned = |number: i64| u64::try_from(number).unwrap_or(0);
     let Place { first, end, .. } = loaded.place;
     let mut block = BlockVerifier::new(chain, InputKind::Database, unsigned(first));
+    let mut postings = Postings::new(segments);
     for page in &loaded.pages {
-        examine_page(&mut block, chain, page);
+        examine_page(&mut block, chain, page, &mut postings);
     }
     for row in &loaded.disclosures {
         items::examine(&mut block, chain, row);
@@ -105,10 +116,46 @@ pub(super) fn examine(chain: &ChainId, loaded: &Loaded) -> BlockSummary {
     for row in &loaded.checkpoints {
         block.checkpoint(unsigned(row.incarnation), unsigned(row.size), &row.note);
     }
-    block.finish(unsigned(end))
+    Examined { summary: block.finish(unsigned(end)), postings: postings.finish() }
 }
 
-fn examine_page(block: &mut BlockVerifier, chain: &ChainId, page: &PackedEntries) {
+/// Gathers what the query index must hold, segment by segment as the entries come.
+struct Postings {
+    waiting: std::vec::IntoIter<Segment>,
+    gathered: Vec<ExpectedSegment>,
+}
+
+impl Postings {
+    fn new(segments: Vec<Segment>) -> Self {
+        let mut waiting = segments.into_iter();
+        let gathered = waiting.next().map(ExpectedSegment::new).into_iter().collect();
+        Self { waiting, gathered }
+    }
+
+    fn add(&mut self, seq: u64, event: &EventView<'_>) {
+        while let Some(last) = self.gathered.last_mut() {
+            if seq < last.segment().end() {
+                return last.add(seq, event);
+            }
+            let Some(next) = self.waiting.next() else { return };
+            self.gathered.push(ExpectedSegment::new(next));
+        }
+    }
+
+    /// All segments, those without a standing entry too.
+    fn finish(mut self) -> Vec<ExpectedSegment> {
+        self.gathered.extend(self.waiting.map(ExpectedSegment::new));
+        self.gathered.iter_mut().for_each(ExpectedSegment::sort);
+        self.gathered
+    }
+}
+
+fn examine_page(
+    block: &mut BlockVerifier,
+    chain: &ChainId,
+    page: &PackedEntries,
+    postings: &mut Postings,
+) {
     let (Some(first), Some(last)) = (page.seqs.first(), page.seqs.last()) else { return };
     let (first, last) = (u64::try_from(*first).unwrap_or(0), u64::try_from(*last).unwrap_or(0));
     if page.foreign {
@@ -128,6 +175,7 @@ fn examine_page(block: &mut BlockVerifier, chain: &ChainId, page: &PackedEntries
     for (seq, id, bytes) in page.iter() {
         let seq = u64::try_from(seq).unwrap_or(0);
         let Some(entry) = block.entry(seq, bytes) else { continue };
+        postings.add(seq, entry.event());
         let stated = entry.event().id();
         if stated.as_bytes() != id {
             let message = "the event id beside the entry is not the entry's";

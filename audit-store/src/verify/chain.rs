@@ -14,6 +14,7 @@ use tokio::sync::Semaphore;
 use crate::backend::verify::ChainRow;
 use crate::backend::{Backend, Schema};
 use crate::verify::block::{self, BLOCK, Place};
+use crate::verify::index::{self, IndexCheck};
 use crate::verify::{VerifyError, VerifyOptions, VerifyProgress};
 
 /// Connections that all see the same state of the database.
@@ -23,9 +24,8 @@ struct Readers<DB: Backend> {
 }
 
 impl<DB: Backend> Readers<DB> {
-    async fn new(pool: &Pool<DB>, count: usize) -> sqlx::Result<Self> {
-        let idle = DB::snapshots(pool, count).await?;
-        Ok(Self { permits: Semaphore::new(idle.len()), idle: Mutex::new(idle) })
+    fn new(idle: Vec<Transaction<'static, DB>>) -> Self {
+        Self { permits: Semaphore::new(idle.len()), idle: Mutex::new(idle) }
     }
 
     /// Lends one to `read` and takes it back unless it failed.
@@ -48,8 +48,13 @@ pub(super) async fn verify_chains<DB: Backend>(
     schema: &Schema,
     options: &VerifyOptions,
 ) -> Result<VerificationReport, VerifyError> {
-    let readers = Readers::<DB>::new(pool, options.threads.get()).await?;
-    let rows = readers.read(async |conn| DB::chain_rows(conn, schema).await).await?;
+    let mut snapshots = DB::snapshots(pool, options.threads.get().saturating_add(1)).await?;
+    // What is read between the blocks has a connection of its own: the others may all be lent to
+    // blocks that are not polled meanwhile.
+    let mut own = snapshots.pop().ok_or(VerifyError::Interrupted)?;
+    let conn: &mut DB::Connection = &mut own;
+    let readers = Readers::new(snapshots);
+    let rows = DB::chain_rows(conn, schema).await?;
     // A chain that the auditor names, or holds a checkpoint of, has to be there.
     let held = options.policy.outside().map(|held| held.checkpoint().origin.chain());
     let all = options.chains.is_empty();
@@ -63,24 +68,23 @@ pub(super) async fn verify_chains<DB: Backend>(
         }
         let (chain, oddity) = match named {
             Some(chain) => (chain, None),
-            None => (name_of(&readers, schema, row).await?, Some("the head row names no chain")),
+            None => (name_of::<DB>(conn, schema, row).await?, Some("the head row names no chain")),
         };
-        reports.push(verify_chain(&readers, schema, options, &chain, row, oddity).await?);
+        reports.push(verify_chain(&readers, conn, schema, options, &chain, row, oddity).await?);
     }
     let known: BTreeSet<i64> = rows.iter().map(|row| row.id).collect();
     let mut above = 0;
-    while let Some(id) =
-        readers.read(async |conn| DB::next_chain(conn, schema, above).await).await?
-    {
+    while let Some(id) = DB::next_chain(conn, schema, above).await? {
         above = id;
         if known.contains(&id) {
             continue;
         }
-        let row = headless(&readers, schema, id).await?;
-        let chain = name_of(&readers, schema, &row).await?;
+        let row = headless::<DB>(conn, schema, id).await?;
+        let chain = name_of::<DB>(conn, schema, &row).await?;
         if all || wanted.contains(&chain) {
             let oddity = Some("the chain has entries, but no head row");
-            reports.push(verify_chain(&readers, schema, options, &chain, &row, oddity).await?);
+            reports
+                .push(verify_chain(&readers, conn, schema, options, &chain, &row, oddity).await?);
         }
     }
     for chain in wanted {
@@ -94,11 +98,11 @@ pub(super) async fn verify_chains<DB: Backend>(
 
 /// The name that the chain's own entries give it, where its head row gives none.
 async fn name_of<DB: Backend>(
-    readers: &Readers<DB>,
+    conn: &mut DB::Connection,
     schema: &Schema,
     row: &ChainRow,
 ) -> Result<ChainId, VerifyError> {
-    let page = readers.read(async |conn| DB::packed_entries(conn, schema, row, 0, 1).await).await?;
+    let page = DB::packed_entries(conn, schema, row, 0, 1).await?;
     let bytes = page.iter().next().map(|(.., bytes)| bytes).unwrap_or_default();
     let entry = std::str::from_utf8(bytes).ok().and_then(|text| Entry::parse(text).ok());
     let named = entry.and_then(|entry| entry.chain().parse().ok());
@@ -108,11 +112,11 @@ async fn name_of<DB: Backend>(
 
 /// What a head row would say of a chain that has lost it.
 async fn headless<DB: Backend>(
-    readers: &Readers<DB>,
+    conn: &mut DB::Connection,
     schema: &Schema,
     id: i64,
 ) -> Result<ChainRow, VerifyError> {
-    let last = readers.read(async |conn| DB::last_seq(conn, schema, id).await).await?;
+    let last = DB::last_seq(conn, schema, id).await?;
     Ok(ChainRow {
         id,
         tenant: String::new(),
@@ -128,21 +132,16 @@ async fn headless<DB: Backend>(
 
 async fn verify_chain<DB: Backend>(
     readers: &Readers<DB>,
+    conn: &mut DB::Connection,
     schema: &Schema,
     options: &VerifyOptions,
     chain: &ChainId,
     row: &ChainRow,
     oddity: Option<&'static str>,
 ) -> Result<ChainReport, VerifyError> {
-    let (last, incarnations, unsealed) = readers
-        .read(async |conn| {
-            Ok((
-                DB::last_seq(conn, schema, row.id).await?,
-                DB::incarnations(conn, schema, row.id).await?,
-                DB::unsealed(conn, schema, row.id).await?,
-            ))
-        })
-        .await?;
+    let last = DB::last_seq(conn, schema, row.id).await?;
+    let incarnations = DB::incarnations(conn, schema, row.id).await?;
+    let unsealed = DB::unsealed(conn, schema, row.id).await?;
     // Rows above what the head row counts are looked at as well; what the head row counts beyond
     // the last row is left to the verifier, which need not read to know that it is absent.
     let end = last.map_or(0, |last| last.saturating_add(1));
@@ -157,32 +156,36 @@ async fn verify_chain<DB: Backend>(
     });
     verifier.unsealed(u64::try_from(unsealed.count).unwrap_or(0), age);
 
-    let incarnations = incarnations.as_slice();
+    let mut index =
+        IndexCheck::new::<DB>(conn, schema, chain, row.id, total, &mut verifier).await?;
+    let segments = index.segments().to_vec();
+    let (segments, incarnations) = (segments.as_slice(), incarnations.as_slice());
     let examined = stream::iter(places(end)).map(|place| async move {
         let loaded = readers
             .read(async |conn| block::load::<DB>(conn, schema, row, incarnations, place).await)
             .await?;
+        let unsigned = |seq: i64| u64::try_from(seq).unwrap_or(0);
+        let segments = index::within(segments, unsigned(place.first), unsigned(place.end));
         let chain = chain.clone();
-        tokio::task::spawn_blocking(move || block::examine(&chain, &loaded))
+        tokio::task::spawn_blocking(move || block::examine(&chain, &loaded, segments))
             .await
             .map_err(|_| VerifyError::Interrupted)
     });
-    // One more under way than there are threads keeps the connections reading while all compute.
+    // Twice as many under way as there are threads keeps the connections reading while all compute.
     let mut examined = examined.buffered(options.threads.get().saturating_mul(2));
-    while let Some(summary) = examined.try_next().await? {
-        let done = summary.end();
-        verifier.merge(summary).map_err(|_| VerifyError::Interrupted)?;
+    while let Some(block) = examined.try_next().await? {
+        let done = block.summary.end();
+        verifier.merge(block.summary).map_err(|_| VerifyError::Interrupted)?;
+        index.take::<DB>(conn, schema, block.postings, done, chain, &mut verifier).await?;
         if let Some(report) = &options.progress {
             report(VerifyProgress { chain: chain.clone(), done, total });
         }
     }
+    drop(examined);
+    index.settle(0, chain, &mut verifier).await?;
     for seq in verifier.wanted() {
         let seq = i64::try_from(seq).unwrap_or(i64::MAX);
-        let page = readers
-            .read(async |conn| {
-                DB::packed_entries(conn, schema, row, seq, seq.saturating_add(1)).await
-            })
-            .await?;
+        let page = DB::packed_entries(conn, schema, row, seq, seq.saturating_add(1)).await?;
         if let Some((seq, _, bytes)) = page.iter().next().filter(|_| page.is_whole()) {
             verifier.boundary(u64::try_from(seq).unwrap_or(0), bytes);
         }
