@@ -21,6 +21,7 @@ pub(crate) mod read;
 pub(crate) mod setup;
 #[cfg(any(feature = "sqlite", feature = "sqlite-unbundled"))]
 pub(crate) mod sqlite;
+pub(crate) mod stage;
 pub(crate) mod verify;
 
 mod sealed {
@@ -39,6 +40,7 @@ pub trait Backend:
     + Database
     + setup::SetupSql
     + append::AppendSql
+    + stage::StageSql
     + index::IndexSql
     + read::ReadSql
     + proof::ProofSql

@@ -1,15 +1,20 @@
 //! The handle of a journal.
 
-use std::sync::Arc;
+use std::sync::{Arc, Mutex, PoisonError};
 
 use sqlx::{Pool, Transaction};
+use tokio::task::JoinHandle;
 
+use crate::append::group_commit::{self, Queue};
+use crate::append::head::Heads;
+use crate::append::sequencer::Sequencer;
 use crate::backend::setup::JournalRow;
 use crate::backend::{Backend, Schema};
 use crate::error::{DatabaseError, OpenError};
 use crate::journal::options::JournalOptions;
 use crate::migrate::{self, State};
 use crate::publish::{Gate, Publisher, verify_open};
+use crate::subject::Subjects;
 
 pub(crate) mod options;
 #[cfg(feature = "postgres")]
@@ -27,15 +32,26 @@ pub type SqliteJournal = Journal<sqlx::Sqlite>;
 
 /// An open journal. Clones share one writer and one set of connections.
 ///
-/// Opening spawns one task on the current runtime, the writer, which commits what callers append;
-/// [`close`](Self::close) ends it.
+/// Opening spawns up to three tasks on the current runtime: the writer, which commits what callers
+/// append; the sequencer, which seals what host transactions have staged; and, with a signer or a
+/// sink, the one that signs and publishes. They end with [`close`](Self::close), or when the last
+/// clone is dropped.
 pub struct Journal<DB: Backend> {
     pub(crate) store: Arc<Store<DB>>,
+    pub(crate) handle: Arc<Handle>,
+}
+
+/// What only the handles of a journal hold, and not its tasks: when the last one goes, the tasks
+/// end.
+#[derive(Debug)]
+pub(crate) struct Handle {
+    pub(crate) queue: Queue,
+    writer: Mutex<Option<JoinHandle<()>>>,
 }
 
 impl<DB: Backend> Clone for Journal<DB> {
     fn clone(&self) -> Self {
-        Self { store: Arc::clone(&self.store) }
+        Self { store: Arc::clone(&self.store), handle: Arc::clone(&self.handle) }
     }
 }
 
@@ -58,6 +74,14 @@ pub(crate) struct Store<DB: Backend> {
     pub(crate) options: JournalOptions,
     /// The journal's verifier key, as it stands in the database.
     pub(crate) key: String,
+    /// What is known of the chains.
+    pub(crate) heads: Heads,
+    /// What is known of the data subjects.
+    pub(crate) subjects: Subjects,
+    /// Whose turn it is to write.
+    turn: Arc<tokio::sync::Mutex<()>>,
+    /// The task that seals what host transactions have staged.
+    pub(crate) sequencer: Sequencer,
     /// Whether the journal may append.
     pub(crate) gate: Gate,
     /// The task that signs and publishes.
@@ -70,12 +94,40 @@ impl<DB: Backend> Store<DB> {
     pub(crate) async fn begin_write(&self) -> sqlx::Result<Transaction<'static, DB>> {
         self.writer.begin_with(DB::BEGIN).await
     }
+
+    /// Waits for the turn to write. Within a process writers so wait in a fair row, where SQLite
+    /// itself would let them poll.
+    ///
+    /// Whoever has waited for long goes ahead without: then a transaction of the host holds the
+    /// turn, perhaps of the very task that waits here, and the database's own time-out decides.
+    pub(crate) async fn turn(&self) -> Option<Turn> {
+        if let Some(turn) = self.try_turn() {
+            return Some(turn);
+        }
+        let turn = Arc::clone(&self.turn).lock_owned();
+        tokio::time::timeout(self.options.busy_timeout, turn).await.ok()
+    }
+
+    /// The turn, where nobody has it.
+    pub(crate) fn try_turn(&self) -> Option<Turn> {
+        Arc::clone(&self.turn).try_lock_owned().ok()
+    }
 }
 
+/// The turn to write.
+pub(crate) type Turn = tokio::sync::OwnedMutexGuard<()>;
+
 impl<DB: Backend> Journal<DB> {
-    /// Flushes what was accepted, ends the writer and closes the journal's connections, for all
+    /// Flushes what was accepted, ends the tasks and closes the journal's connections, for all
     /// clones of this handle. A pool that was given at open stays open.
     pub async fn close(self) {
+        self.handle.queue.close();
+        let writer = self.handle.writer.lock().unwrap_or_else(PoisonError::into_inner).take();
+        if let Some(writer) = writer {
+            // A task that panicked has ended too.
+            let _ended = writer.await;
+        }
+        self.store.sequencer.end().await;
         self.store.publisher.end().await;
         self.store.writer.close().await;
         self.store.pool.close().await;
@@ -151,12 +203,19 @@ impl<DB: Backend> Journal<DB> {
             schema,
             options,
             key: row.key,
+            heads: Heads::default(),
+            subjects: Subjects::default(),
+            turn: Arc::default(),
+            sequencer: Sequencer::new(),
             gate: Gate::default(),
             publisher: Publisher::new(),
         });
         verify_open(&store).await;
         Publisher::start(&store);
-        Ok(Self { store })
+        Sequencer::start(&store);
+        let (queue, writer) = group_commit::start(&store);
+        let handle = Handle { queue, writer: Mutex::new(Some(writer)) };
+        Ok(Self { store, handle: Arc::new(handle) })
     }
 }
 

@@ -3,6 +3,11 @@
 //! [`Journal`] is the handle: it appends events so that a chain can neither fork nor have a gap,
 //! alone, in batches, or in one transaction with the host's own statements.
 
+#![cfg_attr(
+    not(any(feature = "sqlite", feature = "sqlite-unbundled", feature = "postgres")),
+    allow(dead_code, reason = "without a database there is nothing to open")
+)]
+
 // One section per area; modules are private, and each type has one public name.
 
 mod append;
@@ -16,6 +21,7 @@ mod migrate;
 mod proof;
 mod publish;
 mod query;
+mod subject;
 mod verify;
 
 // Opening a journal.
@@ -33,6 +39,11 @@ pub use index::poster::PostError;
 pub use query::cursor::{Cursor, CursorError};
 pub use query::plan::Order;
 pub use query::{DEFAULT_PAGE_SIZE, MAX_PAGE_SIZE, Page, Query, QueryError, StoredEntry};
+
+// Appending.
+pub use append::staging::Ticket;
+pub use append::transaction::{Committed, Isolation, JournalTx};
+pub use append::{AppendError, Receipt};
 
 // Signing and publishing checkpoints.
 #[cfg(feature = "object-store")]

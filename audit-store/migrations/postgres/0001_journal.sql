@@ -110,7 +110,7 @@ CREATE TABLE hold (
     CHECK ((kind = 'target') = (target_type IS NOT NULL AND target_id IS NOT NULL))
 );
 
--- Events of host transactions that wait for the sequencer.
+-- Events of host transactions that wait for the sequencer. Timed: occurred_at was set by staging.
 CREATE TABLE staged (
     id          bigint GENERATED ALWAYS AS IDENTITY PRIMARY KEY,
     chain       bigint NOT NULL CHECK (chain BETWEEN 1 AND 8388607),
@@ -118,6 +118,7 @@ CREATE TABLE staged (
     tenant      text   NOT NULL,
     body        text   NOT NULL CHECK (octet_length(body) BETWEEN 1 AND 65000),
     disclosures text   NOT NULL CHECK (json_typeof(disclosures::json) = 'array'),
+    timed       boolean NOT NULL,
     staged_at   bigint NOT NULL
 ) WITH (autovacuum_vacuum_scale_factor = 0, autovacuum_vacuum_threshold = 5000);
 
@@ -133,7 +134,8 @@ CREATE TRIGGER journal_kept BEFORE UPDATE OR DELETE ON journal
     FOR EACH ROW EXECUTE FUNCTION refuse();
 CREATE TRIGGER journal_truncate BEFORE TRUNCATE ON journal EXECUTE FUNCTION refuse();
 
-CREATE TRIGGER chain_forward BEFORE UPDATE ON chain FOR EACH ROW
+-- After and not before: a trigger before an update locks the row once more, at every append.
+CREATE TRIGGER chain_forward AFTER UPDATE ON chain FOR EACH ROW
     WHEN (NOT (NEW.size > OLD.size AND NEW.at >= OLD.at AND NEW.incarnation >= OLD.incarnation
         AND (OLD.control IS NULL OR NEW.control >= OLD.control)
         AND NEW.id = OLD.id AND NEW.tenant = OLD.tenant AND NEW.series = OLD.series))

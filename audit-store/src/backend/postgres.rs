@@ -5,4 +5,5 @@ pub(crate) mod index;
 pub(crate) mod proof;
 pub(crate) mod read;
 pub(crate) mod setup;
+pub(crate) mod stage;
 pub(crate) mod verify;

@@ -17,7 +17,7 @@ pub struct JournalRow {
 }
 
 /// A migration's number and checksum.
-pub type Applied = (i64, Vec<u8>);
+pub(crate) type Applied = (i64, Vec<u8>);
 
 /// Creating and opening.
 pub trait SetupSql: Database {

@@ -1,7 +1,379 @@
 //! Writing entries and moving heads in PostgreSQL.
 
-use sqlx::Postgres;
+use audit_core::ChainId;
+use sqlx::postgres::{PgArguments, PgRow};
+use sqlx::query::Query;
+use sqlx::{PgConnection, Postgres, Row};
+use uuid::Uuid;
 
-use crate::backend::append::AppendSql;
+use crate::append::transaction::Isolation;
+use crate::backend::Schema;
+use crate::backend::append::{
+    AppendSql, ChainRow, DisclosureRow, EntryRow, Move, Standing, TileRow,
+};
+use crate::backend::setup::SetupSql;
 
-impl AppendSql for Postgres {}
+/// Rows of one statement; beyond it nothing is gained.
+const CHUNK: usize = 1000;
+
+fn chain_row(row: &PgRow) -> sqlx::Result<ChainRow> {
+    Ok(ChainRow {
+        id: row.try_get(0)?,
+        size: row.try_get(1)?,
+        head: row.try_get(2)?,
+        range: row.try_get(3)?,
+        at: row.try_get(4)?,
+        control: row.try_get(5)?,
+        incarnation: row.try_get(6)?,
+    })
+}
+
+fn standing_row(row: &PgRow) -> sqlx::Result<Standing> {
+    Ok((row.try_get(0)?, row.try_get(1)?, row.try_get(2)?))
+}
+
+/// The head's way and the first rows, as arguments of a statement that takes both.
+fn bind<'q>(
+    query: Query<'q, Postgres, PgArguments>,
+    step: &Move<'_>,
+    rows: impl Iterator<Item = EntryRow>,
+) -> Query<'q, Postgres, PgArguments> {
+    let (ids, bodies): (Vec<Uuid>, Vec<String>) = rows.map(|row| (row.id, row.body)).unzip();
+    query
+        .bind(step.chain)
+        .bind(step.size)
+        .bind(step.head.as_slice())
+        .bind(step.new_size)
+        .bind(step.new_head.as_slice())
+        .bind(step.range.as_slice())
+        .bind(step.at)
+        .bind(step.control)
+        .bind(ids)
+        .bind(bodies)
+}
+
+/// The rows after the first statement's.
+async fn write_rest(
+    conn: &mut PgConnection,
+    schema: &Schema,
+    step: &Move<'_>,
+    mut rows: impl ExactSizeIterator<Item = EntryRow> + Send,
+    mut seq: i64,
+) -> sqlx::Result<()> {
+    while rows.len() > 0 {
+        let (ids, bodies): (Vec<Uuid>, Vec<String>) =
+            rows.by_ref().take(CHUNK).map(|row| (row.id, row.body)).unzip();
+        let count = i64::try_from(ids.len()).unwrap_or(i64::MAX);
+        sqlx::query(schema.sql(
+            "INSERT INTO audit.entry (chain, seq, id, tenant, body)
+             SELECT $1, $2 + row.n - 1, row.id, $3, row.body
+             FROM UNNEST($4::uuid[], $5::text[]) WITH ORDINALITY AS row (id, body, n)",
+        ))
+        .bind(step.chain)
+        .bind(seq)
+        .bind(step.tenant)
+        .bind(ids)
+        .bind(bodies)
+        .execute(&mut *conn)
+        .await?;
+        seq = seq.saturating_add(count);
+    }
+    Ok(())
+}
+
+impl AppendSql for Postgres {
+    const RETRIES_BUSY: bool = true;
+
+    const ALONE: usize = CHUNK;
+
+    const WRITES_ALONE: bool = false;
+
+    fn begin(isolation: Isolation) -> &'static str {
+        match isolation {
+            Isolation::ReadCommitted => <Self as SetupSql>::BEGIN,
+            Isolation::RepeatableRead => "BEGIN ISOLATION LEVEL REPEATABLE READ",
+            Isolation::Serializable => "BEGIN ISOLATION LEVEL SERIALIZABLE",
+        }
+    }
+
+    fn stages(isolation: Isolation) -> bool {
+        isolation != Isolation::ReadCommitted
+    }
+
+    async fn find_chain(
+        conn: &mut PgConnection,
+        schema: &Schema,
+        chain: &ChainId,
+    ) -> sqlx::Result<Option<i64>> {
+        sqlx::query_scalar(
+            schema.sql("SELECT id FROM audit.chain WHERE tenant = $1 AND series = $2"),
+        )
+        .bind(chain.tenant())
+        .bind(chain.series())
+        .fetch_optional(conn)
+        .await
+    }
+
+    async fn insert_chain(
+        conn: &mut PgConnection,
+        schema: &Schema,
+        chain: &ChainId,
+        at: i64,
+    ) -> sqlx::Result<Option<i64>> {
+        if Self::find_chain(conn, schema, chain).await?.is_some() {
+            return Ok(None);
+        }
+        sqlx::query_scalar(schema.sql(
+            "INSERT INTO audit.chain (tenant, series, size, head, range, at, control, incarnation)
+             VALUES ($1, $2, 0, decode(repeat('00', 32), 'hex'), '', $3, NULL, 1)
+             ON CONFLICT DO NOTHING RETURNING id",
+        ))
+        .bind(chain.tenant())
+        .bind(chain.series())
+        .bind(at)
+        .fetch_optional(conn)
+        .await
+    }
+
+    async fn load_head(
+        conn: &mut PgConnection,
+        schema: &Schema,
+        chain: i64,
+    ) -> sqlx::Result<Option<ChainRow>> {
+        sqlx::query(schema.sql(
+            "SELECT id, size, head, range, at, control, incarnation FROM audit.chain WHERE id = $1",
+        ))
+        .bind(chain)
+        .fetch_optional(conn)
+        .await?
+        .as_ref()
+        .map(chain_row)
+        .transpose()
+    }
+
+    async fn lock_head(
+        conn: &mut PgConnection,
+        schema: &Schema,
+        chain: i64,
+    ) -> sqlx::Result<Option<ChainRow>> {
+        sqlx::query(schema.sql(
+            "SELECT id, size, head, range, at, control, incarnation FROM audit.chain WHERE id = $1
+             FOR NO KEY UPDATE",
+        ))
+        .bind(chain)
+        .fetch_optional(conn)
+        .await?
+        .as_ref()
+        .map(chain_row)
+        .transpose()
+    }
+
+    async fn ready_to_seal(conn: &mut PgConnection, schema: &Schema) -> sqlx::Result<bool> {
+        sqlx::query_scalar(schema.sql("SELECT audit.ready_to_seal()")).fetch_one(conn).await
+    }
+
+    async fn write(
+        conn: &mut PgConnection,
+        schema: &Schema,
+        step: &Move<'_>,
+        rows: Vec<EntryRow>,
+    ) -> sqlx::Result<bool> {
+        let mut rows = rows.into_iter();
+        let first = bind(
+            sqlx::query(schema.sql(
+                "WITH head AS (
+                    UPDATE audit.chain SET size = $4, head = $5, range = $6, at = $7, control = $8
+                    WHERE id = $1 AND size = $2 AND head = $3
+                    RETURNING id, tenant
+                 )
+                 INSERT INTO audit.entry (chain, seq, id, tenant, body)
+                 SELECT head.id, $2 + row.n - 1, row.id, head.tenant, row.body
+                 FROM head, UNNEST($9::uuid[], $10::text[]) WITH ORDINALITY AS row (id, body, n)",
+            )),
+            step,
+            rows.by_ref().take(CHUNK),
+        );
+        let written = first.execute(&mut *conn).await?.rows_affected();
+        if written == 0 {
+            return Ok(false);
+        }
+        let seq = step.size.saturating_add_unsigned(written);
+        write_rest(conn, schema, step, rows, seq).await?;
+        Ok(true)
+    }
+
+    async fn write_if_ready(
+        conn: &mut PgConnection,
+        schema: &Schema,
+        step: &Move<'_>,
+        rows: Vec<EntryRow>,
+    ) -> sqlx::Result<Option<bool>> {
+        let mut rows = rows.into_iter();
+        let first = bind(
+            sqlx::query(schema.sql(
+                "WITH guard AS MATERIALIZED (SELECT audit.ready_to_seal() AS ready),
+                 head AS (
+                    UPDATE audit.chain SET size = $4, head = $5, range = $6, at = $7, control = $8
+                    FROM guard WHERE guard.ready AND id = $1 AND size = $2 AND head = $3
+                    RETURNING id, tenant
+                 ),
+                 written AS (
+                    INSERT INTO audit.entry (chain, seq, id, tenant, body)
+                    SELECT head.id, $2 + row.n - 1, row.id, head.tenant, row.body
+                    FROM head,
+                        UNNEST($9::uuid[], $10::text[]) WITH ORDINALITY AS row (id, body, n)
+                    RETURNING 1
+                 )
+                 SELECT guard.ready, (SELECT count(*) FROM written) FROM guard",
+            )),
+            step,
+            rows.by_ref().take(CHUNK),
+        );
+        let answer = first.fetch_one(&mut *conn).await?;
+        let (ready, written): (bool, i64) = (answer.try_get(0)?, answer.try_get(1)?);
+        if !ready {
+            return Ok(None);
+        }
+        if written == 0 {
+            return Ok(Some(false));
+        }
+        write_rest(conn, schema, step, rows, step.size.saturating_add(written)).await?;
+        Ok(Some(true))
+    }
+
+    async fn insert_tiles(
+        conn: &mut PgConnection,
+        schema: &Schema,
+        chain: i64,
+        tenant: &str,
+        tiles: &[TileRow],
+    ) -> sqlx::Result<()> {
+        for tile in tiles {
+            sqlx::query(schema.sql(
+                "INSERT INTO audit.tile (chain, level, idx, width, tenant, hashes)
+                 VALUES ($1, $2::bigint::integer, $3, $4::bigint::integer, $5, $6)
+                 ON CONFLICT DO NOTHING",
+            ))
+            .bind(chain)
+            .bind(tile.level)
+            .bind(tile.idx)
+            .bind(tile.width)
+            .bind(tenant)
+            .bind(tile.hashes.as_slice())
+            .execute(&mut *conn)
+            .await?;
+        }
+        Ok(())
+    }
+
+    async fn insert_disclosures(
+        conn: &mut PgConnection,
+        schema: &Schema,
+        chain: i64,
+        tenant: &str,
+        rows: Vec<DisclosureRow>,
+    ) -> sqlx::Result<()> {
+        let mut rows = rows.into_iter();
+        while rows.len() > 0 {
+            let (mut seqs, mut subjects, mut items) = (Vec::new(), Vec::new(), Vec::new());
+            for row in rows.by_ref().take(CHUNK) {
+                seqs.push(row.seq);
+                subjects.push(row.subject.to_vec());
+                items.push(row.items);
+            }
+            sqlx::query(schema.sql(
+                "INSERT INTO audit.disclosure (chain, seq, subject, tenant, items)
+                 SELECT $1, row.seq, row.subject, $2, row.items
+                 FROM UNNEST($3::bigint[], $4::bytea[], $5::text[]) AS row (seq, subject, items)",
+            ))
+            .bind(chain)
+            .bind(tenant)
+            .bind(seqs)
+            .bind(subjects)
+            .bind(items)
+            .execute(&mut *conn)
+            .await?;
+        }
+        Ok(())
+    }
+
+    async fn standing(
+        conn: &mut PgConnection,
+        schema: &Schema,
+        chain: i64,
+        first: i64,
+        end: i64,
+    ) -> sqlx::Result<Vec<Standing>> {
+        sqlx::query(schema.sql(
+            "SELECT seq, id, body FROM audit.entry
+             WHERE chain = $1 AND seq >= $2 AND seq < $3 ORDER BY seq",
+        ))
+        .bind(chain)
+        .bind(first)
+        .bind(end)
+        .fetch_all(conn)
+        .await?
+        .iter()
+        .map(standing_row)
+        .collect()
+    }
+
+    async fn standing_by_id(
+        conn: &mut PgConnection,
+        schema: &Schema,
+        chain: i64,
+        ids: &[Uuid],
+    ) -> sqlx::Result<Vec<Standing>> {
+        sqlx::query(
+            schema.sql("SELECT seq, id, body FROM audit.entry WHERE chain = $1 AND id = ANY($2)"),
+        )
+        .bind(chain)
+        .bind(ids)
+        .fetch_all(conn)
+        .await?
+        .iter()
+        .map(standing_row)
+        .collect()
+    }
+
+    async fn stored_tiles(
+        conn: &mut PgConnection,
+        schema: &Schema,
+        chain: i64,
+        level: i64,
+        first: i64,
+        end: i64,
+    ) -> sqlx::Result<Vec<TileRow>> {
+        sqlx::query_as(schema.sql(
+            "SELECT idx, width::bigint, hashes FROM audit.tile
+             WHERE chain = $1 AND level = $2::bigint::integer AND idx >= $3 AND idx < $4
+             ORDER BY idx, width",
+        ))
+        .bind(chain)
+        .bind(level)
+        .bind(first)
+        .bind(end)
+        .fetch_all(conn)
+        .await
+        .map(|rows| {
+            rows.into_iter()
+                .map(|(idx, width, hashes)| TileRow { level, idx, width, hashes })
+                .collect()
+        })
+    }
+
+    async fn disclosures_of(
+        conn: &mut PgConnection,
+        schema: &Schema,
+        chain: i64,
+        seq: i64,
+    ) -> sqlx::Result<Vec<(Vec<u8>, String)>> {
+        sqlx::query_as(
+            schema.sql("SELECT subject, items FROM audit.disclosure WHERE chain = $1 AND seq = $2"),
+        )
+        .bind(chain)
+        .bind(seq)
+        .fetch_all(conn)
+        .await
+    }
+}

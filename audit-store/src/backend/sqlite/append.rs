@@ -1,7 +1,354 @@
 //! Writing entries and moving heads in SQLite.
 
-use sqlx::Sqlite;
+use std::sync::LazyLock;
 
-use crate::backend::append::AppendSql;
+use audit_core::ChainId;
+use sqlx::sqlite::SqliteRow;
+use sqlx::{Row, Sqlite, SqliteConnection};
+use uuid::Uuid;
 
-impl AppendSql for Sqlite {}
+use crate::append::transaction::Isolation;
+use crate::backend::Schema;
+use crate::backend::append::{
+    AppendSql, ChainRow, DisclosureRow, EntryRow, Move, Standing, TileRow,
+};
+use crate::backend::setup::SetupSql;
+
+/// Rows of one statement: the bulk of a batch goes in statements of the first size, the rest in
+/// smaller ones, so that few different statements stay prepared. Larger ones are not faster.
+const CHUNKS: [usize; 4] = [128, 32, 8, 1];
+
+/// `prefix` followed by so many rows of placeholders, for each size of [`CHUNKS`].
+fn statements(prefix: &str, row: &str) -> [String; 4] {
+    CHUNKS.map(|rows| format!("{prefix}{}", vec![row; rows].join(",")))
+}
+
+static INSERT_ENTRIES: LazyLock<[String; 4]> =
+    LazyLock::new(|| statements("INSERT INTO audit_entry (position, id, body) VALUES ", "(?,?,?)"));
+
+static INSERT_DISCLOSURES: LazyLock<[String; 4]> = LazyLock::new(|| {
+    statements("INSERT INTO audit_disclosure (position, subject, items) VALUES ", "(?,?,?)")
+});
+
+/// How many ids are looked up at once.
+const IDS: usize = 64;
+
+static BY_ID: LazyLock<String> = LazyLock::new(|| {
+    let ids = (2..=IDS.saturating_add(1)).map(|n| format!("?{n}")).collect::<Vec<_>>().join(",");
+    format!(
+        "SELECT position & 1099511627775, id, body FROM audit_entry
+         WHERE id IN ({ids}) AND position >> 40 = ?1"
+    )
+});
+
+/// The clustered key of an entry.
+pub(crate) const fn position(chain: i64, seq: i64) -> i64 {
+    (chain << 40) | seq
+}
+
+/// The next rows to write in one statement, and that statement.
+fn next_chunk(statements: &'static [String; 4], left: usize) -> Option<(usize, &'static str)> {
+    CHUNKS
+        .into_iter()
+        .zip(statements)
+        .find(|(rows, _)| *rows <= left)
+        .map(|(rows, sql)| (rows, sql.as_str()))
+}
+
+fn chain_row(row: &SqliteRow) -> sqlx::Result<ChainRow> {
+    Ok(ChainRow {
+        id: row.try_get(0)?,
+        size: row.try_get(1)?,
+        head: row.try_get(2)?,
+        range: row.try_get(3)?,
+        at: row.try_get(4)?,
+        control: row.try_get(5)?,
+        incarnation: row.try_get(6)?,
+    })
+}
+
+fn standing_row(row: &SqliteRow) -> sqlx::Result<Standing> {
+    Ok((row.try_get(0)?, row.try_get(1)?, row.try_get(2)?))
+}
+
+/// One entry as one statement, in a transaction or as one.
+async fn write_one(
+    conn: &mut SqliteConnection,
+    step: &Move<'_>,
+    row: EntryRow,
+) -> sqlx::Result<bool> {
+    let written = sqlx::query(
+        "INSERT INTO audit_append
+            (chain, size, head, new_head, range, at, control, position, id, body)
+         VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?)",
+    )
+    .bind(step.chain)
+    .bind(step.size)
+    .bind(step.head.as_slice())
+    .bind(step.new_head.as_slice())
+    .bind(step.range.as_slice())
+    .bind(step.at)
+    .bind(step.control)
+    .bind(position(step.chain, step.size))
+    .bind(row.id)
+    .bind(row.body)
+    .execute(conn)
+    .await;
+    match written {
+        Ok(_) => Ok(true),
+        Err(sqlx::Error::Database(error))
+            if error.message() == "audit_append: the head has moved" =>
+        {
+            Ok(false)
+        }
+        Err(error) => Err(error),
+    }
+}
+
+impl AppendSql for Sqlite {
+    const RETRIES_BUSY: bool = false;
+
+    const ALONE: usize = 1;
+
+    const WRITES_ALONE: bool = true;
+
+    fn begin(_isolation: Isolation) -> &'static str {
+        <Self as SetupSql>::BEGIN
+    }
+
+    fn stages(_isolation: Isolation) -> bool {
+        false
+    }
+
+    async fn find_chain(
+        conn: &mut SqliteConnection,
+        _schema: &Schema,
+        chain: &ChainId,
+    ) -> sqlx::Result<Option<i64>> {
+        sqlx::query_scalar("SELECT id FROM audit_chain WHERE tenant = ? AND series = ?")
+            .bind(chain.tenant())
+            .bind(chain.series())
+            .fetch_optional(conn)
+            .await
+    }
+
+    async fn insert_chain(
+        conn: &mut SqliteConnection,
+        schema: &Schema,
+        chain: &ChainId,
+        at: i64,
+    ) -> sqlx::Result<Option<i64>> {
+        if Self::find_chain(conn, schema, chain).await?.is_some() {
+            return Ok(None);
+        }
+        sqlx::query_scalar(
+            "INSERT INTO audit_chain (tenant, series, size, head, range, at, control, incarnation)
+             VALUES (?, ?, 0, zeroblob(32), x'', ?, NULL, 1) RETURNING id",
+        )
+        .bind(chain.tenant())
+        .bind(chain.series())
+        .bind(at)
+        .fetch_optional(conn)
+        .await
+    }
+
+    async fn load_head(
+        conn: &mut SqliteConnection,
+        _schema: &Schema,
+        chain: i64,
+    ) -> sqlx::Result<Option<ChainRow>> {
+        sqlx::query(
+            "SELECT id, size, head, range, at, control, incarnation FROM audit_chain WHERE id = ?",
+        )
+        .bind(chain)
+        .fetch_optional(conn)
+        .await?
+        .as_ref()
+        .map(chain_row)
+        .transpose()
+    }
+
+    async fn lock_head(
+        conn: &mut SqliteConnection,
+        schema: &Schema,
+        chain: i64,
+    ) -> sqlx::Result<Option<ChainRow>> {
+        Self::load_head(conn, schema, chain).await
+    }
+
+    /// Immediate transactions exclude one another; foreign keys are the only deferred constraints,
+    /// and a commit that they refuse changes nothing.
+    async fn ready_to_seal(_conn: &mut SqliteConnection, _schema: &Schema) -> sqlx::Result<bool> {
+        Ok(true)
+    }
+
+    async fn write(
+        conn: &mut SqliteConnection,
+        _schema: &Schema,
+        step: &Move<'_>,
+        mut rows: Vec<EntryRow>,
+    ) -> sqlx::Result<bool> {
+        if rows.len() == 1
+            && let Some(row) = rows.pop()
+        {
+            return write_one(conn, step, row).await;
+        }
+        let moved = sqlx::query(
+            "UPDATE audit_chain SET size = ?4, head = ?5, range = ?6, at = ?7, control = ?8
+             WHERE id = ?1 AND size = ?2 AND head = ?3",
+        )
+        .bind(step.chain)
+        .bind(step.size)
+        .bind(step.head.as_slice())
+        .bind(step.new_size)
+        .bind(step.new_head.as_slice())
+        .bind(step.range.as_slice())
+        .bind(step.at)
+        .bind(step.control)
+        .execute(&mut *conn)
+        .await?;
+        if moved.rows_affected() == 0 {
+            return Ok(false);
+        }
+        let mut positions = position(step.chain, step.size)..;
+        let mut rows = rows.into_iter();
+        while let Some((count, sql)) = next_chunk(&INSERT_ENTRIES, rows.len()) {
+            let mut query = sqlx::query(sql);
+            // The row first: zipping stops before it takes a position that no row has.
+            for (row, position) in rows.by_ref().take(count).zip(positions.by_ref()) {
+                query = query.bind(position).bind(row.id).bind(row.body);
+            }
+            query.execute(&mut *conn).await?;
+        }
+        Ok(true)
+    }
+
+    async fn write_if_ready(
+        conn: &mut SqliteConnection,
+        schema: &Schema,
+        step: &Move<'_>,
+        rows: Vec<EntryRow>,
+    ) -> sqlx::Result<Option<bool>> {
+        Self::write(conn, schema, step, rows).await.map(Some)
+    }
+
+    async fn insert_tiles(
+        conn: &mut SqliteConnection,
+        _schema: &Schema,
+        chain: i64,
+        _tenant: &str,
+        tiles: &[TileRow],
+    ) -> sqlx::Result<()> {
+        for tile in tiles {
+            sqlx::query(
+                "INSERT INTO audit_tile (chain, level, idx, width, hashes)
+                 SELECT ?1, ?2, ?3, ?4, ?5 WHERE NOT EXISTS (SELECT 1 FROM audit_tile
+                    WHERE chain = ?1 AND level = ?2 AND idx = ?3 AND width = ?4)",
+            )
+            .bind(chain)
+            .bind(tile.level)
+            .bind(tile.idx)
+            .bind(tile.width)
+            .bind(tile.hashes.as_slice())
+            .execute(&mut *conn)
+            .await?;
+        }
+        Ok(())
+    }
+
+    async fn insert_disclosures(
+        conn: &mut SqliteConnection,
+        _schema: &Schema,
+        chain: i64,
+        _tenant: &str,
+        rows: Vec<DisclosureRow>,
+    ) -> sqlx::Result<()> {
+        let mut rows = rows.into_iter();
+        while let Some((count, sql)) = next_chunk(&INSERT_DISCLOSURES, rows.len()) {
+            let mut query = sqlx::query(sql);
+            for row in rows.by_ref().take(count) {
+                let position = position(chain, row.seq);
+                query = query.bind(position).bind(row.subject.to_vec()).bind(row.items);
+            }
+            query.execute(&mut *conn).await?;
+        }
+        Ok(())
+    }
+
+    async fn standing(
+        conn: &mut SqliteConnection,
+        _schema: &Schema,
+        chain: i64,
+        first: i64,
+        end: i64,
+    ) -> sqlx::Result<Vec<Standing>> {
+        sqlx::query(
+            "SELECT position & 1099511627775, id, body FROM audit_entry
+             WHERE position >= ? AND position < ? ORDER BY position",
+        )
+        .bind(position(chain, first))
+        .bind(position(chain, end))
+        .fetch_all(conn)
+        .await?
+        .iter()
+        .map(standing_row)
+        .collect()
+    }
+
+    async fn standing_by_id(
+        conn: &mut SqliteConnection,
+        _schema: &Schema,
+        chain: i64,
+        ids: &[Uuid],
+    ) -> sqlx::Result<Vec<Standing>> {
+        let mut found = Vec::new();
+        for ids in ids.chunks(IDS) {
+            // Placeholders without a value are NULL, which equals nothing.
+            let mut query = sqlx::query(BY_ID.as_str()).bind(chain);
+            for id in ids {
+                query = query.bind(*id);
+            }
+            for row in query.fetch_all(&mut *conn).await? {
+                found.push(standing_row(&row)?);
+            }
+        }
+        Ok(found)
+    }
+
+    async fn stored_tiles(
+        conn: &mut SqliteConnection,
+        _schema: &Schema,
+        chain: i64,
+        level: i64,
+        first: i64,
+        end: i64,
+    ) -> sqlx::Result<Vec<TileRow>> {
+        sqlx::query_as(
+            "SELECT idx, width, hashes FROM audit_tile
+             WHERE chain = ? AND level = ? AND idx >= ? AND idx < ? ORDER BY idx, width",
+        )
+        .bind(chain)
+        .bind(level)
+        .bind(first)
+        .bind(end)
+        .fetch_all(conn)
+        .await
+        .map(|rows| {
+            rows.into_iter()
+                .map(|(idx, width, hashes)| TileRow { level, idx, width, hashes })
+                .collect()
+        })
+    }
+
+    async fn disclosures_of(
+        conn: &mut SqliteConnection,
+        _schema: &Schema,
+        chain: i64,
+        seq: i64,
+    ) -> sqlx::Result<Vec<(Vec<u8>, String)>> {
+        sqlx::query_as("SELECT subject, items FROM audit_disclosure WHERE position = ?")
+            .bind(position(chain, seq))
+            .fetch_all(conn)
+            .await
+    }
+}

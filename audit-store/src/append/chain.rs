@@ -1,0 +1,55 @@
+//! Creating chains.
+
+use audit_core::{Actor, ChainId, Reserved};
+
+use crate::append::head::Head;
+use crate::append::write::Group;
+use crate::append::{AppendError, Receipt, duplicate};
+use crate::backend::Backend;
+use crate::journal::{Journal, Store};
+use crate::subject::Prepared;
+
+impl<DB: Backend> Journal<DB> {
+    /// Makes a chain and seals `journal.opened` as its first entry, in one transaction. Where the
+    /// chain is there already, returns that entry's receipt.
+    ///
+    /// # Errors
+    ///
+    /// [`AppendError::Database`], [`AppendError::History`]; nothing was written.
+    pub async fn create_chain(&self, chain: &ChainId) -> Result<Receipt, AppendError> {
+        let store = &self.store;
+        store.gate.check()?;
+        let _turn = store.turn().await;
+        let mut tx = store.begin_write().await?;
+        let now = store.options.clock.now();
+        let inserted = DB::insert_chain(&mut tx, &store.schema, chain, now.as_micros()).await?;
+        let Some(id) = inserted else {
+            let id = store.chain_id(&mut tx, chain).await?;
+            let receipt = duplicate::receipt_at::<DB>(&mut tx, &store.schema, (id, chain), 0);
+            return receipt.await?.ok_or(AppendError::Corrupt { what: "the first entry" });
+        };
+        let mut group = Group { id, chain: chain.clone(), slot: store.heads.slot(id).await };
+        let row = DB::lock_head(&mut tx, &store.schema, id)
+            .await?
+            .ok_or_else(|| AppendError::UnknownChain { chain: chain.clone() })?;
+        let mut opened = store.opened()?;
+        let events = &mut [&mut opened];
+        let written = store.write_locked(&mut tx, &group, Head::read(&row)?, events).await?;
+        tx.commit().await?;
+        store.heads.remember(chain, id);
+        group.committed(store, written).pop().ok_or(AppendError::Closed)
+    }
+}
+
+impl<DB: Backend> Store<DB> {
+    fn opened(&self) -> Result<Prepared, AppendError> {
+        let (key, name) = (self.key.clone(), self.options.name.clone());
+        own(&Reserved::Opened { key, name })
+    }
+}
+
+/// An event that only the journal itself records.
+pub(crate) fn own(reserved: &Reserved) -> Result<Prepared, AppendError> {
+    let event = reserved.event(Actor::system("audit-store"))?;
+    Ok(Prepared::canonical(event.canonicalize(|_| None)?))
+}

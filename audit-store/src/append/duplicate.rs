@@ -1,0 +1,147 @@
+//! The same event again: told apart from another event under the same id.
+
+use std::collections::BTreeMap;
+
+use audit_core::{
+    CanonicalEvent, ChainId, Disclosure, Entry, EventView, OpenDisclosure, SubjectRef,
+};
+use serde::Deserialize;
+
+use crate::append::seal::int;
+use crate::append::{AppendError, Receipt};
+use crate::backend::append::Standing;
+use crate::backend::{Backend, Schema};
+
+/// The receipt of a standing entry.
+pub(crate) fn receipt(chain: &ChainId, body: &str) -> Result<Receipt, AppendError> {
+    let entry = Entry::parse(body).map_err(|_| AppendError::Corrupt { what: "an entry" })?;
+    let (seq, id, at) = (entry.seq(), entry.event().id(), entry.at());
+    Ok(Receipt { chain: chain.clone(), seq, id, at, leaf: entry.leaf() })
+}
+
+/// Whether a standing entry holds this event.
+///
+/// The salts of private fields are drawn anew whenever an event is made canonical, so these are
+/// compared by what they say. A field that has been erased meanwhile compares as equal: what it
+/// said can no longer be known, and the event around it is the same. `occurred_at` is compared only
+/// where the host gave it: staging sets one otherwise, another one at each attempt.
+pub(crate) async fn same<DB: Backend>(
+    conn: &mut DB::Connection,
+    schema: &Schema,
+    chain: i64,
+    standing: &Standing,
+    event: &CanonicalEvent,
+    timed: bool,
+) -> Result<bool, AppendError> {
+    let (seq, _, body) = standing;
+    if spliced(body, event.as_str()) {
+        return Ok(true);
+    }
+    let entry = Entry::parse(body).map_err(|_| AppendError::Corrupt { what: "an entry" })?;
+    let stored = entry.event();
+    let Ok(given) = EventView::parse(event.as_str()) else { return Ok(false) };
+    if !same_in_the_clear(stored, &given, timed) {
+        return Ok(false);
+    }
+    let count = |view: &EventView<'_>| -> usize {
+        view.private().iter().map(|(_, digests)| digests.len()).sum()
+    };
+    if count(stored) != count(&given) {
+        return Ok(false);
+    }
+    let says: BTreeMap<_, _> =
+        event.disclosures().iter().filter_map(|field| said(field.text())).collect();
+    for (_, items) in DB::disclosures_of(conn, schema, chain, *seq).await? {
+        for item in read_items(&items)? {
+            if said(&item).is_none_or(|(name, value)| says.get(&name) != Some(&value)) {
+                return Ok(false);
+            }
+        }
+    }
+    Ok(true)
+}
+
+/// Whether the event stands in the entry as it is: the template leaves only one place for it.
+fn spliced(body: &str, event: &str) -> bool {
+    // `,"prev":"<64>","seq":…` follows the event; nothing of an event can look like the key before
+    // it, since the members before are of fixed form.
+    body.split_once(",\"event\":")
+        .and_then(|(_, rest)| rest.strip_prefix(event))
+        .is_some_and(|rest| rest.starts_with(",\"prev\":\""))
+}
+
+/// Whether two events are the same but for their private fields.
+fn same_in_the_clear(stored: &EventView<'_>, given: &EventView<'_>, timed: bool) -> bool {
+    stored.id() == given.id()
+        && stored.action() == given.action()
+        && stored.actor() == given.actor()
+        && stored.on_behalf_of() == given.on_behalf_of()
+        && stored.outcome() == given.outcome()
+        && stored.targets() == given.targets()
+        && stored.changes() == given.changes()
+        && stored.context() == given.context()
+        && stored.meta() == given.meta()
+        && (timed || given.occurred_at().is_none() || stored.occurred_at() == given.occurred_at())
+}
+
+/// One item of a disclosure row. A sealed one cannot be compared here.
+#[derive(Deserialize)]
+struct Item {
+    #[serde(default)]
+    disclosure: Option<String>,
+}
+
+fn read_items(items: &str) -> Result<Vec<String>, AppendError> {
+    let items: Vec<Item> = serde_json::from_str(items)
+        .map_err(|_| AppendError::Corrupt { what: "the disclosures of an entry" })?;
+    Ok(items.into_iter().filter_map(|item| item.disclosure).collect())
+}
+
+fn said(text: &str) -> Option<(String, String)> {
+    let open = OpenDisclosure::parse(text).ok()?;
+    Some((open.name().to_owned(), open.value_json().to_owned()))
+}
+
+/// The staged form of disclosures: a JSON array of `{"disclosure","subject"}`.
+pub(crate) fn to_staged(disclosures: &[Disclosure]) -> String {
+    let items: Vec<_> = disclosures
+        .iter()
+        .map(|d| serde_json::json!({"disclosure": d.text(), "subject": d.subject()}))
+        .collect();
+    serde_json::Value::from(items).to_string()
+}
+
+/// Reads the staged form.
+pub(crate) fn from_staged(text: &str) -> Result<Vec<Disclosure>, AppendError> {
+    #[derive(Deserialize)]
+    struct Staged {
+        disclosure: String,
+        subject: SubjectRef,
+    }
+    let items: Vec<Staged> = serde_json::from_str(text)
+        .map_err(|_| AppendError::Corrupt { what: "the disclosures of a staged event" })?;
+    Ok(items.into_iter().map(|item| Disclosure::new(item.subject, item.disclosure)).collect())
+}
+
+/// Entries that stand under one of these ids, by id.
+pub(crate) async fn standing<DB: Backend>(
+    conn: &mut DB::Connection,
+    schema: &Schema,
+    chain: i64,
+    ids: &[uuid::Uuid],
+) -> Result<BTreeMap<uuid::Uuid, Standing>, AppendError> {
+    let found = DB::standing_by_id(conn, schema, chain, ids).await?;
+    Ok(found.into_iter().map(|standing| (standing.1, standing)).collect())
+}
+
+/// The receipt of the entry at a seq, where it stands.
+pub(crate) async fn receipt_at<DB: Backend>(
+    conn: &mut DB::Connection,
+    schema: &Schema,
+    (id, chain): (i64, &ChainId),
+    seq: u64,
+) -> Result<Option<Receipt>, AppendError> {
+    let end = seq.saturating_add(1);
+    let found = DB::standing(conn, schema, id, int(seq), int(end)).await?;
+    found.first().map(|(_, _, body)| receipt(chain, body)).transpose()
+}

@@ -1,0 +1,287 @@
+//! The sequencer: seals what host transactions have staged.
+
+use std::sync::atomic::{AtomicBool, Ordering};
+use std::sync::{Arc, Mutex, PoisonError, Weak};
+use std::time::Duration;
+
+use audit_core::{CanonicalEvent, ChainId, Disclosure, Reserved};
+use sha2::{Digest, Sha256};
+use tokio::sync::{Notify, watch};
+use tokio::task::JoinHandle;
+use tokio::time::Instant;
+
+use crate::append::chain::own;
+use crate::append::head::Head;
+use crate::append::write::{Group, Written};
+use crate::append::{AppendError, duplicate};
+use crate::backend::Backend;
+use crate::backend::stage::StagedRow;
+use crate::journal::{Journal, Store};
+use crate::subject::{Prepared, read_ref};
+
+/// How many staged events one transaction seals.
+const BATCH: i64 = 1000;
+
+/// How often it looks while a host transaction that has staged may be about to commit.
+const EXPECTING: Duration = Duration::from_millis(20);
+
+/// How long it expects that after the last staging.
+const EXPECTED: Duration = Duration::from_secs(5);
+
+/// How often it looks otherwise: for what other processes have staged and left.
+const IDLE: Duration = Duration::from_millis(500);
+
+/// What the rest of the journal knows of the sequencer.
+#[derive(Debug)]
+pub(crate) struct Sequencer {
+    shared: Arc<Shared>,
+    /// One round at a time.
+    round: tokio::sync::Mutex<()>,
+    task: Mutex<Option<JoinHandle<()>>>,
+}
+
+#[derive(Debug)]
+struct Shared {
+    wake: Notify,
+    ended: AtomicBool,
+    expected: Mutex<Option<Instant>>,
+    /// Counts the rounds that sealed something.
+    progress: watch::Sender<u64>,
+}
+
+impl Sequencer {
+    pub(crate) fn new() -> Self {
+        let shared = Shared {
+            wake: Notify::new(),
+            ended: AtomicBool::new(false),
+            expected: Mutex::default(),
+            progress: watch::Sender::new(0),
+        };
+        Self {
+            shared: Arc::new(shared),
+            round: tokio::sync::Mutex::default(),
+            task: Mutex::default(),
+        }
+    }
+
+    /// Starts the task.
+    pub(crate) fn start<DB: Backend>(store: &Arc<Store<DB>>) {
+        let shared = Arc::clone(&store.sequencer.shared);
+        let task = tokio::spawn(run(Arc::downgrade(store), shared));
+        *store.sequencer.task.lock().unwrap_or_else(PoisonError::into_inner) = Some(task);
+    }
+
+    /// Something was staged and committed: seal it now.
+    pub(crate) fn poke(&self) {
+        self.shared.wake.notify_one();
+    }
+
+    /// Something was staged, and its transaction may commit any moment.
+    pub(crate) fn expect(&self) {
+        let mut expected = self.shared.expected.lock().unwrap_or_else(PoisonError::into_inner);
+        let was_idle = expected.is_none();
+        *expected = Some(Instant::now());
+        if was_idle {
+            self.shared.wake.notify_one();
+        }
+    }
+
+    /// Tells when something was sealed.
+    pub(crate) fn progress(&self) -> watch::Receiver<u64> {
+        let mut progress = self.shared.progress.subscribe();
+        progress.mark_unchanged();
+        progress
+    }
+
+    /// Ends the task, after the round it is in.
+    pub(crate) async fn end(&self) {
+        self.shared.ended.store(true, Ordering::Release);
+        self.shared.wake.notify_one();
+        let task = self.task.lock().unwrap_or_else(PoisonError::into_inner).take();
+        if let Some(task) = task {
+            // A task that panicked has ended too.
+            let _ended = task.await;
+        }
+    }
+}
+
+impl Drop for Sequencer {
+    fn drop(&mut self) {
+        self.shared.ended.store(true, Ordering::Release);
+        self.shared.wake.notify_one();
+    }
+}
+
+impl Shared {
+    /// How long until it looks again by itself.
+    fn pause(&self) -> Duration {
+        let mut expected = self.expected.lock().unwrap_or_else(PoisonError::into_inner);
+        match *expected {
+            Some(since) if since.elapsed() < EXPECTED => EXPECTING,
+            _ => {
+                *expected = None;
+                IDLE
+            }
+        }
+    }
+}
+
+/// Holds the journal only during a round, so that dropping all its handles ends it.
+async fn run<DB: Backend>(store: Weak<Store<DB>>, shared: Arc<Shared>) {
+    loop {
+        let _woken_or_late = tokio::time::timeout(shared.pause(), shared.wake.notified()).await;
+        if shared.ended.load(Ordering::Acquire) {
+            return;
+        }
+        let Some(store) = store.upgrade() else { return };
+        if store.gate.check().is_ok() {
+            // What failed stays staged for the next round; who wants to know asks `sequence`.
+            let _reported_elsewhere = store.sequence().await;
+        }
+    }
+}
+
+impl<DB: Backend> Journal<DB> {
+    /// Runs the sequencer once: seals all events whose transactions have committed. Returns how
+    /// many it took out of the staging table.
+    ///
+    /// # Errors
+    ///
+    /// [`AppendError::Database`] and [`AppendError::History`]; what was not sealed stays staged.
+    pub async fn sequence(&self) -> Result<u64, AppendError> {
+        self.store.gate.check()?;
+        self.store.sequence().await
+    }
+}
+
+impl<DB: Backend> Store<DB> {
+    async fn sequence(&self) -> Result<u64, AppendError> {
+        let _round = self.sequencer.round.lock().await;
+        let mut conn = self.pool.acquire().await?;
+        let chains = DB::staged_chains(&mut conn, &self.schema).await?;
+        drop(conn);
+        let mut count = 0_u64;
+        for (id, tenant, series) in chains {
+            let chain = ChainId::new(&tenant, &series)
+                .map_err(|_| AppendError::Corrupt { what: "a chain's name" })?;
+            loop {
+                let taken = self.sequence_batch(id, &chain).await?;
+                if taken == 0 {
+                    break;
+                }
+                count = count.saturating_add(taken);
+                self.sequencer.shared.progress.send_modify(|rounds| {
+                    *rounds = rounds.wrapping_add(1);
+                });
+            }
+        }
+        Ok(count)
+    }
+
+    /// One transaction: what is staged for one chain is sealed, and leaves the staging table.
+    async fn sequence_batch(&self, id: i64, chain: &ChainId) -> Result<u64, AppendError> {
+        let _turn = if DB::WRITES_ALONE { self.turn().await } else { None };
+        let mut group = Group { id, chain: chain.clone(), slot: self.heads.slot(id).await };
+        let mut tx = self.begin_write().await?;
+        let head = self.locked_head(&mut tx, &mut group).await?;
+        let rows = DB::staged(&mut tx, &self.schema, id, BATCH).await?;
+        let (mut events, done) = self.judge(&mut tx, &group, &head, rows).await?;
+        if done.is_empty() {
+            *group.slot = Some(head);
+            return Ok(0);
+        }
+        let mut events: Vec<&mut Prepared> = events.iter_mut().collect();
+        let written = if events.is_empty() {
+            Written::nothing(head)
+        } else {
+            self.write_locked(&mut tx, &group, head, &mut events).await?
+        };
+        DB::delete_staged(&mut tx, &self.schema, &done).await?;
+        tx.commit().await?;
+        group.committed(self, written);
+        Ok(u64::try_from(done.len()).unwrap_or(u64::MAX))
+    }
+
+    /// What is to be sealed for these rows, and which of them are dealt with thereby.
+    async fn judge(
+        &self,
+        conn: &mut DB::Connection,
+        group: &Group,
+        head: &Head,
+        rows: Vec<StagedRow>,
+    ) -> Result<(Vec<Prepared>, Vec<i64>), AppendError> {
+        let ids: Vec<_> = rows.iter().map(|row| row.event_id).collect();
+        let standing = duplicate::standing::<DB>(conn, &self.schema, group.id, &ids).await?;
+        let mut events: Vec<Prepared> = Vec::with_capacity(rows.len());
+        let mut done = Vec::with_capacity(rows.len());
+        let mut seen = std::collections::HashSet::with_capacity(rows.len());
+        let mut late = Vec::new();
+        for row in rows {
+            // The second of two rows under one id waits until the first one stands.
+            if !seen.insert(row.event_id) {
+                continue;
+            }
+            // What cannot be read stays where it is; the verifier reports it.
+            let Ok(disclosures) = duplicate::from_staged(&row.disclosures) else { continue };
+            let Ok(event) = CanonicalEvent::parse(&row.body, disclosures) else { continue };
+            if let Some(standing) = standing.get(&row.event_id) {
+                let (id, timed) = (group.id, row.timed);
+                let schema = &self.schema;
+                if !duplicate::same::<DB>(conn, schema, id, standing, &event, timed).await? {
+                    events.push(refused(&row)?);
+                }
+            } else {
+                let seq = head.size.saturating_add(u64::try_from(events.len()).unwrap_or(0));
+                events.push(self.without_erased(conn, group, seq, event, &mut late).await?);
+            }
+            done.push(row.id);
+        }
+        for (subject, through) in late {
+            let (ground, request) = ("late".to_owned(), "staged".to_owned());
+            events.push(own(&Reserved::SubjectErased { ground, request, subject, through })?);
+        }
+        Ok((events, done))
+    }
+
+    /// Leaves out disclosures of subjects that have been erased since the event was staged, and
+    /// notes the seq of each for the entry that accounts for it.
+    async fn without_erased(
+        &self,
+        conn: &mut DB::Connection,
+        group: &Group,
+        seq: u64,
+        event: CanonicalEvent,
+        late: &mut Vec<(audit_core::SubjectRef, u64)>,
+    ) -> Result<Prepared, AppendError> {
+        if event.disclosures().is_empty() {
+            return Ok(Prepared::canonical(event));
+        }
+        let mut refs: Vec<[u8; 16]> =
+            event.disclosures().iter().map(|field| *field.subject().as_bytes()).collect();
+        refs.dedup();
+        let erased = DB::erased(conn, &self.schema, group.chain.tenant(), &refs).await?;
+        if erased.is_empty() {
+            return Ok(Prepared::canonical(event));
+        }
+        for subject in &erased {
+            let subject = read_ref(subject)?;
+            late.retain(|(other, _)| *other != subject);
+            late.push((subject, seq));
+        }
+        let kept = |field: &Disclosure| {
+            !erased.iter().any(|subject| subject.as_slice() == field.subject().as_bytes())
+        };
+        let (text, disclosures) = event.into_parts();
+        let disclosures = disclosures.into_iter().filter(kept).collect();
+        Ok(Prepared::canonical(CanonicalEvent::parse(&text, disclosures)?))
+    }
+}
+
+/// The entry that stands for a staged event under an id that another event has.
+fn refused(row: &StagedRow) -> Result<Prepared, AppendError> {
+    own(&Reserved::EventRefused {
+        id: row.event_id,
+        reason: "another event stands under this id".to_owned(),
+        sha256: Sha256::digest(row.body.as_bytes()).into(),
+    })
+}

@@ -1,0 +1,208 @@
+//! The subject directory: a random pseudonym per data subject, made on first use.
+//!
+//! An event is made canonical before any lock is held, with the refs that are remembered, or new
+//! ones for subjects not met before. Under the head's lock the directory itself is asked: where it
+//! says otherwise (someone else was first, or the subject has been erased since and is given a new
+//! ref) the event is made canonical again.
+
+use std::collections::{BTreeMap, HashMap};
+use std::sync::{Mutex, PoisonError};
+
+use audit_core::{CanonicalEvent, Event, EventError, SubjectRef, Timestamp};
+
+use crate::append::AppendError;
+use crate::backend::{Backend, Schema};
+
+/// The longest host id of a subject, in bytes.
+const MAX_HOST: usize = 256;
+
+/// So many subjects are remembered; beyond it the memory is cleared, which costs a look-up each.
+const REMEMBERED: usize = 65_536;
+
+/// An event ready to be sealed.
+#[derive(Debug)]
+pub(crate) struct Prepared {
+    canonical: CanonicalEvent,
+    /// Kept where it may have to be made canonical again.
+    event: Option<Event>,
+    /// The host's id of each subject and the ref that was used.
+    refs: BTreeMap<String, SubjectRef>,
+    /// Whether the host gave the id, and so may have given it before.
+    pub(crate) named: bool,
+}
+
+impl Prepared {
+    /// Makes an event canonical, with the refs that are remembered or new ones.
+    pub(crate) fn new(event: Event, tenant: &str, known: &Subjects) -> Result<Self, AppendError> {
+        let mut prepared = Self::keeping(event, tenant, known)?;
+        if prepared.refs.is_empty() {
+            prepared.event = None;
+        }
+        Ok(prepared)
+    }
+
+    /// As [`new`](Self::new), for an event that may come to be staged instead.
+    pub(crate) fn keeping(
+        event: Event,
+        tenant: &str,
+        known: &Subjects,
+    ) -> Result<Self, AppendError> {
+        let named = event.id().is_some();
+        let hosts = event.subjects();
+        let mut refs = BTreeMap::new();
+        for host in hosts {
+            if host.is_empty() || host.len() > MAX_HOST {
+                return Err(AppendError::SubjectId { bytes: host.len(), limit: MAX_HOST });
+            }
+            let subject = match known.get(tenant, host) {
+                Some(subject) => subject,
+                None => new_ref()?,
+            };
+            refs.insert(host.to_owned(), subject);
+        }
+        let canonical = event.canonicalize(|host| refs.get(host).copied())?;
+        Ok(Self { canonical, event: Some(event), refs, named })
+    }
+
+    /// An event of the journal's own, or one that was staged: it is canonical already.
+    pub(crate) const fn canonical(canonical: CanonicalEvent) -> Self {
+        Self { canonical, event: None, refs: BTreeMap::new(), named: true }
+    }
+
+    /// The final bytes.
+    pub(crate) const fn as_canonical(&self) -> &CanonicalEvent {
+        &self.canonical
+    }
+
+    /// The final bytes, taken out.
+    pub(crate) fn into_canonical(self) -> CanonicalEvent {
+        self.canonical
+    }
+
+    /// Whether the directory must be asked before it is sealed.
+    pub(crate) fn has_subjects(&self) -> bool {
+        !self.refs.is_empty()
+    }
+
+    /// Whether a subject is one whose ref was not remembered.
+    pub(crate) fn has_new_subjects(&self, tenant: &str, known: &Subjects) -> bool {
+        self.refs.iter().any(|(host, used)| known.get(tenant, host) != Some(*used))
+    }
+
+    /// Says when it happened where the host did not, for an event that is sealed later. Returns
+    /// whether it was unsaid.
+    pub(crate) fn time(&mut self, now: Timestamp) -> Result<bool, AppendError> {
+        let Some(event) = &mut self.event else { return Ok(false) };
+        if !event.set_occurred_at(now) {
+            return Ok(false);
+        }
+        let refs = &self.refs;
+        self.canonical = event.canonicalize(|host| refs.get(host).copied())?;
+        Ok(true)
+    }
+}
+
+fn new_ref() -> Result<SubjectRef, AppendError> {
+    SubjectRef::random().map_err(|error| EventError::Randomness(error).into())
+}
+
+/// Gives events the refs that the directory has, adding subjects it does not have. Under the head's
+/// lock, since an erasure takes it too. Returns what may be remembered once this is committed.
+pub(crate) async fn settle<DB: Backend>(
+    conn: &mut DB::Connection,
+    schema: &Schema,
+    tenant: &str,
+    events: &mut [&mut Prepared],
+) -> Result<Vec<(String, SubjectRef)>, AppendError> {
+    let mut used = BTreeMap::new();
+    for event in events.iter() {
+        for (host, subject) in &event.refs {
+            used.insert(host.clone(), *subject);
+        }
+    }
+    if used.is_empty() {
+        return Ok(Vec::new());
+    }
+    let hosts: Vec<String> = used.keys().cloned().collect();
+    let mut standing = look_up::<DB>(conn, schema, tenant, &hosts).await?;
+    let missing: Vec<String> =
+        hosts.iter().filter(|host| !standing.contains_key(*host)).cloned().collect();
+    if !missing.is_empty() {
+        // In the order of the ids, so that two who add the same subjects wait and do not deadlock.
+        for host in &missing {
+            let subject = match used.get(host) {
+                Some(subject) if !taken::<DB>(conn, schema, tenant, *subject).await? => *subject,
+                _ => new_ref()?,
+            };
+            DB::insert_subject(conn, schema, tenant, host, *subject.as_bytes()).await?;
+        }
+        standing.extend(look_up::<DB>(conn, schema, tenant, &missing).await?);
+    }
+    for prepared in events.iter_mut() {
+        let agrees = prepared.refs.iter().all(|(host, used)| standing.get(host) == Some(used));
+        if let (false, Some(event)) = (agrees, &prepared.event) {
+            prepared.canonical = event.canonicalize(|host| standing.get(host).copied())?;
+            for (host, subject) in &mut prepared.refs {
+                *subject = standing.get(host).copied().unwrap_or(*subject);
+            }
+        }
+    }
+    Ok(standing.into_iter().collect())
+}
+
+async fn look_up<DB: Backend>(
+    conn: &mut DB::Connection,
+    schema: &Schema,
+    tenant: &str,
+    hosts: &[String],
+) -> Result<BTreeMap<String, SubjectRef>, AppendError> {
+    DB::subjects(conn, schema, tenant, hosts)
+        .await?
+        .into_iter()
+        .map(|(host, subject)| Ok((host, read_ref(&subject)?)))
+        .collect()
+}
+
+/// Whether a remembered ref was severed from its subject: it is never used again.
+async fn taken<DB: Backend>(
+    conn: &mut DB::Connection,
+    schema: &Schema,
+    tenant: &str,
+    subject: SubjectRef,
+) -> Result<bool, AppendError> {
+    let erased = DB::erased(conn, schema, tenant, &[*subject.as_bytes()]).await?;
+    Ok(!erased.is_empty())
+}
+
+pub(crate) fn read_ref(bytes: &[u8]) -> Result<SubjectRef, AppendError> {
+    <[u8; 16]>::try_from(bytes)
+        .map(SubjectRef::from_bytes)
+        .map_err(|_| AppendError::Corrupt { what: "the subject directory" })
+}
+
+/// The refs that an open journal remembers, as they were when last committed.
+#[derive(Debug, Default)]
+pub(crate) struct Subjects {
+    known: Mutex<HashMap<(String, String), SubjectRef>>,
+}
+
+impl Subjects {
+    fn get(&self, tenant: &str, host: &str) -> Option<SubjectRef> {
+        let known = self.known.lock().unwrap_or_else(PoisonError::into_inner);
+        known.get(&(tenant.to_owned(), host.to_owned())).copied()
+    }
+
+    /// Remembers what was committed.
+    pub(crate) fn remember(&self, tenant: &str, subjects: Vec<(String, SubjectRef)>) {
+        if subjects.is_empty() {
+            return;
+        }
+        let mut known = self.known.lock().unwrap_or_else(PoisonError::into_inner);
+        if known.len() >= REMEMBERED {
+            known.clear();
+        }
+        for (host, subject) in subjects {
+            known.insert((tenant.to_owned(), host), subject);
+        }
+    }
+}
