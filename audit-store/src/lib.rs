@@ -71,3 +71,8 @@ pub use error::{DatabaseError, DatabaseErrorKind, OpenError};
 
 /// The SQL toolkit whose pools and transactions are part of this crate's interface.
 pub use sqlx;
+
+/// The examples of the family's front page compile.
+#[cfg(all(doctest, feature = "sqlite"))]
+#[doc = include_str!("../../README.md")]
+mod readme {}
