@@ -8,7 +8,7 @@ use crate::backend::index::StoredPage;
 use crate::index::poster::stored;
 use crate::index::posting::{Posting, decode};
 use crate::index::segment::{Segment, SegmentBuilder};
-use crate::index::terms;
+use crate::index::terms::TermHasher;
 
 /// How the stored postings of a segment differ from those its entries give.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -30,17 +30,18 @@ pub(crate) enum IndexDefect {
 
 /// What the index must hold of one segment, gathered from its entries in any order.
 #[derive(Debug)]
-pub(crate) struct ExpectedSegment(SegmentBuilder);
+pub(crate) struct ExpectedSegment(SegmentBuilder, TermHasher);
 
 impl ExpectedSegment {
     /// Nothing yet.
-    pub(crate) const fn new(segment: Segment) -> Self {
-        Self(SegmentBuilder::new(segment))
+    pub(crate) fn new(segment: Segment) -> Self {
+        Self(SegmentBuilder::new(segment), TermHasher::default())
     }
 
     /// Takes a standing entry into account; one of another segment changes nothing.
     pub(crate) fn add(&mut self, seq: u64, event: &EventView<'_>) {
-        terms::of_event(event, |term| self.0.add(seq, term));
+        let Self(builder, hasher) = self;
+        hasher.event(event, |term| builder.add(seq, term));
     }
 
     /// The segment.

@@ -13,7 +13,7 @@ use crate::backend::{Backend, Schema};
 use crate::error::DatabaseError;
 use crate::index::posting::PostingError;
 use crate::index::segment::{SEGMENT_ENTRIES, Segment, SegmentBuilder, farthest, step};
-use crate::index::terms;
+use crate::index::terms::TermHasher;
 use crate::journal::Store;
 
 /// How many entries are read at a time.
@@ -79,12 +79,13 @@ impl Step {
                 }
             }
         }
+        let mut hasher = TermHasher::default();
         let mut next = from.upto;
         while next < to {
             let end = std::cmp::min(next.saturating_add(READ), to);
             for (seq, body) in DB::bodies(conn, schema, state.id, next..end).await? {
                 if let Some(builder) = builder_of(&mut builders, seq) {
-                    post_entry(builder, seq, &body);
+                    post_entry(&mut hasher, builder, seq, &body);
                 }
             }
             next = end;
@@ -113,9 +114,9 @@ impl Step {
 
 /// Posts what an entry can be found by. Text that is no entry can be found by nothing: that it
 /// stands there is for verification to say.
-pub(crate) fn post_entry(builder: &mut SegmentBuilder, seq: u64, body: &str) {
+fn post_entry(hasher: &mut TermHasher, builder: &mut SegmentBuilder, seq: u64, body: &str) {
     if let Ok(entry) = Entry::parse(body) {
-        terms::of_event(entry.event(), |term| builder.add(seq, term));
+        hasher.event(entry.event(), |term| builder.add(seq, term));
     }
 }
 

@@ -66,9 +66,9 @@ mod tests {
         let build = |keep: &dyn Fn(u64) -> bool| {
             let mut builder = SegmentBuilder::new(segment);
             for seq in (0..4_096).filter(|seq| keep(*seq)) {
-                builder.add(seq, TermHash::of(1, &["common"]));
-                builder.add(seq, TermHash::of(2, &[&(seq % 97).to_string()]));
-                builder.add(seq, TermHash::of(3, &[&seq.to_string()]));
+                builder.add(seq, TermHash::of(b"common"));
+                builder.add(seq, TermHash::of(&(seq % 97).to_be_bytes()));
+                builder.add(seq, TermHash::of(seq.to_string().as_bytes()));
             }
             stored(builder)
         };

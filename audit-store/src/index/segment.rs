@@ -204,7 +204,7 @@ mod tests {
         ) {
             let entries: Vec<_> = entries
                 .into_iter()
-                .map(|(seq, term)| (seq, TermHash::of(term, &["x"])))
+                .map(|(seq, term)| (seq, TermHash::of(&[term])))
                 .collect();
             let [wide] = <[Segment; 1]>::try_from(standing(4_096)).unwrap();
             let mut merged = SegmentBuilder::new(wide);

@@ -4,12 +4,13 @@
 use std::ops::Range;
 
 use audit_core::{
-    Actor, ChainId, Entry, EventView, MAX_ACTION, MAX_NAME, Outcome, SubjectRef, Target, Timestamp,
+    Actor, ChainId, Entry, EventView, MAX_ACTION, MAX_NAME, Outcome, SubjectRef, Target, Term,
+    Timestamp,
 };
 use sha2::{Digest, Sha256};
 
 use crate::index::posting::TermHash;
-use crate::index::terms;
+use crate::index::terms::TermHasher;
 use crate::query::QueryError;
 use crate::query::plan::Order;
 
@@ -62,14 +63,15 @@ impl Filter {
 
     /// The terms of the index that an entry must carry, usually rare ones first.
     pub(crate) fn terms(&self) -> Vec<TermHash> {
-        let mut hashes = Vec::new();
-        hashes.extend(self.subjects.iter().map(|subject| terms::subject(&subject.to_string())));
-        hashes.extend(self.targets.iter().map(|target| terms::target(target.kind(), target.id())));
-        hashes
-            .extend(self.actor.iter().map(|actor| terms::actor(actor.kind().as_str(), actor.id())));
-        hashes.extend(self.action.iter().map(|action| terms::action(action)));
-        hashes.extend(self.action_prefix.iter().map(|prefix| terms::action_prefix(prefix)));
-        hashes.extend(self.outcome.iter().map(|outcome| terms::outcome(outcome.as_str())));
+        let mut hasher = TermHasher::default();
+        let subjects = self.subjects.iter().map(|subject| Term::Subject(*subject));
+        let targets = self.targets.iter().map(|of| Term::Target { kind: of.kind(), id: of.id() });
+        let actor = self.actor.iter().map(|of| Term::Actor { kind: of.kind(), id: of.id() });
+        let action = self.action.iter().map(|action| Term::Action(action));
+        let rare = subjects.chain(targets).chain(actor).chain(action);
+        let mut hashes: Vec<TermHash> = rare.map(|term| hasher.term(term)).collect();
+        hashes.extend(self.action_prefix.iter().map(|prefix| hasher.action_prefix(prefix)));
+        hashes.extend(self.outcome.map(|outcome| hasher.term(Term::Outcome(outcome))));
         hashes
     }
 

@@ -271,7 +271,7 @@ mod tests {
         let mut builder = SegmentBuilder::new(segment);
         for (term, set) in (0_u8..).zip(sets) {
             for position in set {
-                builder.add(u64::from(*position), TermHash::of(term, &[]));
+                builder.add(u64::from(*position), TermHash::of(&[term]));
             }
         }
         builder.finish()
@@ -299,7 +299,7 @@ mod tests {
                     .map(u64::from)
                     .filter(|seq| range.contains(seq))
                     .collect();
-                let hashes: Vec<_> = terms.iter().map(|term| TermHash::of(*term, &[])).collect();
+                let hashes: Vec<_> = terms.iter().map(|term| TermHash::of(&[*term])).collect();
                 for order in [Order::OldestFirst, Order::NewestFirst] {
                     let new = SegmentScan::new(standing(65_536)[0], &range, &hashes, order);
                     prop_assert_eq!(&scan(&pages, new, page_size).0, &expected);
@@ -314,7 +314,7 @@ mod tests {
         let sets = [(0..=u16::MAX).collect(), BTreeSet::from([7, 40_000])];
         let pages = pages(&sets);
         assert!(pages.len() > 30);
-        let hashes = [TermHash::of(0, &[]), TermHash::of(1, &[])];
+        let hashes = [TermHash::of(&[0]), TermHash::of(&[1])];
         for order in [Order::NewestFirst, Order::OldestFirst] {
             let new = SegmentScan::new(standing(65_536)[0], &(0..65_536), &hashes, order);
             let (found, reads) = scan(&pages, new, 50);
