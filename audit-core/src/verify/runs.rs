@@ -69,7 +69,13 @@ pub(crate) struct SeqRuns {
     /// The range that may still grow, end not included.
     open: Option<(u64, u64)>,
     len: u64,
+    /// How many ranges are written, and where every so-manieth begins: seq before it and byte.
+    ranges: usize,
+    marks: Vec<(u64, usize)>,
 }
+
+/// Ranges from one mark to the next.
+const MARK: usize = 128;
 
 impl SeqRuns {
     /// Adds a seq above all others.
@@ -80,6 +86,10 @@ impl SeqRuns {
             Some((_, last)) if *last == seq => *last = end,
             open => {
                 if let Some((start, last)) = open.replace((seq, end)) {
+                    if self.ranges.is_multiple_of(MARK) {
+                        self.marks.push((self.written, self.bytes.len()));
+                    }
+                    self.ranges = self.ranges.saturating_add(1);
                     push_varint(&mut self.bytes, start.saturating_sub(self.written));
                     push_varint(&mut self.bytes, last.saturating_sub(start));
                     self.written = last;
@@ -94,19 +104,28 @@ impl SeqRuns {
 
     /// The ranges, ends not included.
     pub(crate) fn iter(&self) -> impl Iterator<Item = (u64, u64)> {
-        let mut numbers = Varints(self.bytes.iter());
-        let mut at = 0_u64;
-        let written = std::iter::from_fn(move || {
+        self.iter_from(0, 0).chain(self.open)
+    }
+
+    fn iter_from(&self, mut at: u64, byte: usize) -> impl Iterator<Item = (u64, u64)> {
+        let mut numbers = Varints(self.bytes.get(byte..).unwrap_or_default().iter());
+        std::iter::from_fn(move || {
             let start = at.saturating_add(numbers.next()?);
             at = start.saturating_add(numbers.next()?);
             Some((start, at))
-        });
-        written.chain(self.open)
+        })
     }
 
-    /// Whether a seq is in one of the ranges. Looks at all of them.
+    /// Whether a seq is in one of the ranges. Looks at a bounded number of them.
     pub(crate) fn contains(&self, seq: u64) -> bool {
-        self.iter().any(|(start, end)| (start..end).contains(&seq))
+        let within = |(start, end): (u64, u64)| (start..end).contains(&seq);
+        if self.open.is_some_and(within) {
+            return true;
+        }
+        // The last mark whose ranges begin at or below the seq.
+        let after = self.marks.partition_point(|(before, _)| *before <= seq);
+        let mark = after.checked_sub(1).and_then(|i| self.marks.get(i));
+        mark.is_some_and(|(before, byte)| self.iter_from(*before, *byte).take(MARK).any(within))
     }
 }
 
@@ -121,8 +140,10 @@ mod tests {
     proptest! {
         #[test]
         fn lists_and_runs_give_back_what_they_were_given(
-            mut seqs in prop::collection::vec(prop_oneof![0_u64..50, any::<u64>().prop_map(|n| n / 2)], 0..60),
-            probe in 0_u64..60,
+            mut seqs in prop::collection::vec(
+                prop_oneof![0_u64..2000, any::<u64>().prop_map(|n| n / 2)], 0..900
+            ),
+            probe in 0_u64..2000,
         ) {
             seqs.sort_unstable();
             let mut list = SeqList::default();

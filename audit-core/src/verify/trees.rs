@@ -248,3 +248,79 @@ fn perfect(hashes: &[Option<NodeHash>]) -> Option<NodeHash> {
     }
     range.nodes().next().map(|(_, hash)| hash)
 }
+
+#[cfg(test)]
+#[expect(clippy::arithmetic_side_effects, reason = "tests")]
+mod tests {
+    use super::*;
+
+    fn chain() -> ChainId {
+        "acme/default".parse().unwrap()
+    }
+
+    fn node(n: u64) -> NodeHash {
+        LeafHash::of(&n.to_be_bytes()).into()
+    }
+
+    /// What is found where the tree has these roots of level-0 tiles and these tiles are stored.
+    fn found(
+        roots: u64,
+        required: bool,
+        stored: &[(u8, u64, Vec<NodeHash>)],
+    ) -> Vec<(FindingCode, u64, u64)> {
+        let mut tiles = UpperTiles::default();
+        let mut found = Vec::new();
+        for (level, index, hashes) in stored {
+            let id = TileId::new(*level, *index, hashes.len().try_into().unwrap()).unwrap();
+            found.extend(tiles.stored(&chain(), id, hashes.clone()));
+        }
+        let mut report = |finding| found.push(finding);
+        for n in 0..roots {
+            tiles.push(&chain(), required, [Some(node(n)); 2], &mut report);
+        }
+        tiles.finish(&chain(), &mut report);
+        found.iter().map(|f| (f.code, f.first_seq, f.last_seq)).collect()
+    }
+
+    fn level_one(index: u64) -> Vec<NodeHash> {
+        (index * 256..(index + 1) * 256).map(node).collect()
+    }
+
+    #[test]
+    fn full_tiles_of_every_level_are_stored() {
+        let both = [(1, 0, level_one(0)), (1, 1, level_one(1))];
+        assert_eq!(found(600, true, &both), []);
+        assert_eq!(found(600, false, &[]), []);
+        let lacking = (FindingCode::Missing, 256 << 8, (512 << 8) - 1);
+        assert_eq!(found(600, true, &both[..1]), [lacking]);
+        assert_eq!(found(511, true, &both[..1]), []);
+    }
+
+    #[test]
+    fn a_stored_hash_is_compared_with_the_roots_below() {
+        let mut tile = level_one(1);
+        tile[7] = node(9_999);
+        let place = (256 + 7) << 8;
+        let stored = [(1, 0, level_one(0)), (1, 1, tile.clone())];
+        assert_eq!(found(600, true, &stored), [(FindingCode::Altered, place, place + 255)]);
+        // A narrower one must agree with the wider one, and may be all there is.
+        let stored = [(1, 0, level_one(0)), (1, 1, level_one(1)), (1, 1, tile[..8].to_vec())];
+        assert_eq!(found(600, true, &stored), [(FindingCode::Altered, place, place + 255)]);
+        assert_eq!(
+            found(264, true, &[(1, 0, level_one(0)), (1, 1, level_one(1)[..8].to_vec())]),
+            []
+        );
+        // More than the tree has.
+        let beyond = (FindingCode::Altered, 264 << 8, (512 << 8) - 1);
+        assert_eq!(found(264, true, &[(1, 0, level_one(0)), (1, 1, level_one(1))]), [beyond]);
+    }
+
+    #[test]
+    fn the_second_level_is_over_the_roots_of_the_first() {
+        let root = |index| perfect(&level_one(index).into_iter().map(Some).collect::<Vec<_>>());
+        let stored = [(2, 0, vec![root(0).unwrap(), root(1).unwrap()])];
+        assert_eq!(found(600, false, &stored), []);
+        let stored = [(2, 0, vec![root(0).unwrap(), node(1)])];
+        assert_eq!(found(600, false, &stored), [(FindingCode::Altered, 1 << 16, (2 << 16) - 1)]);
+    }
+}

@@ -16,6 +16,9 @@ const RECENT: usize = 4096;
 /// How many such searches are made: a ruined journal is not worth more.
 const SEARCHES: u32 = 10_000;
 
+/// A tile, and the rows that must be known after it.
+const NEAR: u64 = 258;
+
 /// What an entry's `prev` is.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) enum Link {
@@ -273,12 +276,13 @@ impl Window {
         before != Fault::None || self.fault(i) != Fault::None
     }
 
-    /// Which entry says that the place `seq` is its own: its hash.
+    /// The hash of the entry that says that the place `seq` is its own, if that is among the rows
+    /// which are certainly known when the first tile is settled.
     pub(crate) fn claimed_by(&self, seq: u64) -> Option<LeafHash> {
-        let (place, _) = self
-            .oddities
-            .iter()
-            .find(|(_, odd)| matches!(odd, Oddity::Claims(claims) if *claims == seq))?;
+        let known = self.base.saturating_add(NEAR);
+        let mut near = self.oddities.iter().take_while(|(place, _)| *place < known);
+        let (place, _) =
+            near.find(|(_, odd)| matches!(odd, Oddity::Claims(claims) if *claims == seq))?;
         let i = usize::try_from(place.checked_sub(self.base)?).ok()?;
         self.rows.get(i).map(|row| row.leaf)
     }

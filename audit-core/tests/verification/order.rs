@@ -198,3 +198,29 @@ fn the_first_entry_opens_the_chain_and_no_other_does() {
     let report = chain.verify();
     assert_eq!(found(&report), [(FindingCode::Malformed, 11, 11)], "{report}");
 }
+
+#[test]
+fn a_chain_without_an_entry_does_not_even_open() {
+    let mut chain = Chain::with(10);
+    let held = chain.checkpoint();
+    chain.entries.clear();
+    chain.checkpoints.clear();
+    assert_eq!(found(&chain.verify()), [(FindingCode::Missing, 0, 0)]);
+    let policy = chain.policy().holding(held);
+    let chains: Vec<_> = policy.held_chains().map(ToString::to_string).collect();
+    assert_eq!(chains, ["acme/default"]);
+}
+
+#[test]
+fn the_hash_kept_of_an_absent_entry_is_checked_by_the_next_one() {
+    let mut chain = Chain::with(40);
+    chain.entries[7] = None;
+    chain.leaves[7] = audit_core::LeafHash::ZERO;
+    let report = chain.verify();
+    let expected = [(FindingCode::Altered, 7, 7), (FindingCode::Missing, 7, 7)];
+    assert_eq!(found(&report), expected, "{report}");
+    assert_eq!(
+        report.findings[0].message,
+        "the hash kept of the absent entry is not what the next entry names"
+    );
+}
