@@ -1,0 +1,113 @@
+//! A journal in whichever database it stands.
+
+use std::path::Path;
+
+use audit_core::{JournalName, SigningKey};
+use audit_store::{JournalOptions, OpenError, PgJournal, SqliteJournal};
+
+use crate::{Database, During, Failure};
+
+/// An open journal. [`with_journal!`](crate::with_journal) says what to do with it.
+#[derive(Debug, Clone)]
+#[expect(clippy::exhaustive_enums, reason = "the two databases there are; private to these tools")]
+pub enum AnyJournal {
+    /// In PostgreSQL.
+    Postgres(PgJournal),
+    /// In a SQLite file.
+    Sqlite(SqliteJournal),
+}
+
+/// Does the same with a journal in either database: `with_journal!(journal, j => j.close().await)`.
+#[macro_export]
+macro_rules! with_journal {
+    ($any:expr, $journal:ident => $body:expr) => {
+        match $any {
+            $crate::AnyJournal::Postgres($journal) => $body,
+            $crate::AnyJournal::Sqlite($journal) => $body,
+        }
+    };
+}
+
+impl AnyJournal {
+    /// Opens the journal that is there, whatever its name; `None` where there is none. Never
+    /// creates anything.
+    ///
+    /// # Errors
+    ///
+    /// Where the database cannot be opened, is of a newer version, or has another key.
+    pub async fn find(
+        database: &Database,
+        key: Option<&SigningKey>,
+    ) -> Result<Option<Self>, Failure> {
+        // A journal is opened by its name; one that is not known is told by asking for another.
+        let stranger = JournalName::new("unknown.invalid").during("a name")?;
+        let name = match open(database, &options(stranger.clone(), key)?).await {
+            Ok(journal) => return Ok(Some(journal)),
+            Err(OpenError::NameMismatch { stored, .. }) => JournalName::new(&stored)
+                .during(format!("the name of the journal in {database}"))?,
+            Err(OpenError::NotAJournal | OpenError::NotFound) => return Ok(None),
+            Err(error) => return Err(Failure::because(format!("cannot open {database}"), &error)),
+        };
+        let journal = open(database, &options(name, key)?).await;
+        journal.map(Some).during(format!("cannot open {database}"))
+    }
+
+    /// Opens the journal that is there.
+    ///
+    /// # Errors
+    ///
+    /// Those of [`find`](Self::find), and where there is none.
+    pub async fn open(database: &Database) -> Result<Self, Failure> {
+        Self::find(database, None)
+            .await?
+            .ok_or_else(|| Failure::new(format!("{database} is not a journal")))
+    }
+
+    /// Makes a journal where there is none.
+    ///
+    /// # Errors
+    ///
+    /// Where there is one, or the database cannot be written.
+    pub async fn create(
+        database: &Database,
+        name: JournalName,
+        key: &SigningKey,
+    ) -> Result<Self, Failure> {
+        let options = options(name, Some(key))?;
+        match database {
+            Database::Postgres(url) => PgJournal::create(url, &options).await.map(Self::Postgres),
+            Database::Sqlite(path) => {
+                if path.parent().is_some_and(|parent| !is_folder(parent)) {
+                    return Err(Failure::new(format!("the folder of {database} does not exist")));
+                }
+                SqliteJournal::create(path, &options).await.map(Self::Sqlite)
+            }
+        }
+        .during(format!("cannot make a journal in {database}"))
+    }
+
+    /// Ends it in good order.
+    pub async fn close(self) {
+        with_journal!(self, journal => journal.close().await);
+    }
+}
+
+fn is_folder(parent: &Path) -> bool {
+    parent.as_os_str().is_empty() || parent.is_dir()
+}
+
+fn options(name: JournalName, key: Option<&SigningKey>) -> Result<JournalOptions, Failure> {
+    let options = JournalOptions::new(name);
+    Ok(match key {
+        None => options,
+        // The key has no copy of its own, on purpose; under the same name it is the same key.
+        Some(key) => options.signer(key.renamed(key.verifier().name()).during("the key")?),
+    })
+}
+
+async fn open(database: &Database, options: &JournalOptions) -> Result<AnyJournal, OpenError> {
+    match database {
+        Database::Postgres(url) => PgJournal::open(url, options).await.map(AnyJournal::Postgres),
+        Database::Sqlite(path) => SqliteJournal::open(path, options).await.map(AnyJournal::Sqlite),
+    }
+}
