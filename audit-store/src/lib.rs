@@ -15,6 +15,7 @@ mod backend;
 mod bundle;
 mod checkpoint;
 mod error;
+mod export;
 mod index;
 mod journal;
 mod migrate;
@@ -58,6 +59,11 @@ pub use proof::{ProveError, ProvenConsistency, ProvenInclusion, ReadNodesError};
 
 // Verifying.
 pub use verify::{VerifyError, VerifyOptions, VerifyProgress, verify_bundle, verify_pool};
+
+// Exports.
+pub use export::{
+    BundleOptions, CSV_COLUMNS, Export, ExportError, ExportFormat, ExportSummary, Withholding,
+};
 
 // An auditor's bundle.
 pub use bundle::{

@@ -164,6 +164,7 @@ fn fold(hashes: &[NodeHash]) -> Option<NodeHash> {
 }
 
 #[cfg(test)]
+#[allow(clippy::arithmetic_side_effects, reason = "a test fails by panicking")]
 mod tests {
     use audit_core::{ConsistencyRequest, InclusionRequest, TreeHead, partial_tiles, tiles_filled};
     use proptest::prelude::*;
