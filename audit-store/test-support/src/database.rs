@@ -24,6 +24,9 @@ pub trait TestDatabase: Send + Sync + Sized + 'static {
     /// Makes an empty one.
     fn fresh() -> impl Future<Output = Self> + Send;
 
+    /// A copy of it as it stands, while nobody is connected to it.
+    fn copy(&self) -> impl Future<Output = Self> + Send;
+
     /// A connection pool of at most `size` connections.
     fn pool(&self, size: u32) -> impl Future<Output = Pool<Self::Db>> + Send;
 
@@ -49,7 +52,7 @@ pub fn sqlite() -> TestSqlite {
 ///
 /// When there is no server and none can be started; the message says what to install.
 pub async fn postgres() -> TestPg {
-    TestPg::create().await
+    TestPg::create("template0").await
 }
 
 /// The address of the server that tests use, of a user that may create databases. Starts the
@@ -117,6 +120,13 @@ impl TestDatabase for TestSqlite {
         sqlite()
     }
 
+    async fn copy(&self) -> Self {
+        let copy = sqlite();
+        std::fs::copy(&self.path, &copy.path)
+            .unwrap_or_else(|error| panic!("cannot copy {}: {error}", self.path.display()));
+        copy
+    }
+
     async fn pool(&self, size: u32) -> Pool<Sqlite> {
         SqlitePoolOptions::new()
             .max_connections(size)
@@ -139,10 +149,10 @@ pub struct TestPg {
 }
 
 impl TestPg {
-    async fn create() -> Self {
+    async fn create(template: &str) -> Self {
         let name = unique("test");
         let url = with_database(postgres_url(), &name);
-        execute(format!("CREATE DATABASE {name} TEMPLATE template0 ENCODING 'UTF8'"))
+        execute(format!("CREATE DATABASE {name} TEMPLATE {template} ENCODING 'UTF8'"))
             .await
             .unwrap_or_else(|error| panic!("cannot create a test database: {error}"));
         Self { name, url }
@@ -181,7 +191,11 @@ impl TestDatabase for TestPg {
     const POSTGRES: bool = true;
 
     async fn fresh() -> Self {
-        Self::create().await
+        Self::create("template0").await
+    }
+
+    async fn copy(&self) -> Self {
+        Self::create(&self.name).await
     }
 
     async fn pool(&self, size: u32) -> Pool<Postgres> {
