@@ -2,7 +2,7 @@
 
 use std::collections::BTreeSet;
 
-use crate::{ChainId, SignedCheckpoint, VerifierKey};
+use crate::{SignedCheckpoint, VerifierKey};
 
 /// What the auditor trusts and knows from elsewhere. None of it comes from what is verified.
 ///
@@ -62,11 +62,5 @@ impl AuditorPolicy {
     pub fn accept_restore(mut self, seq: u64) -> Self {
         self.accepted_restores.insert(seq);
         self
-    }
-
-    /// The chains of which checkpoints are held: each is to be verified, even where nothing is
-    /// left of it.
-    pub fn held_chains(&self) -> impl Iterator<Item = &ChainId> {
-        self.outside.iter().map(|signed| signed.checkpoint().origin.chain())
     }
 }
