@@ -87,6 +87,7 @@ impl Schema {
     }
 
     /// The statement with this schema's name in place of the default one.
+    #[cfg_attr(not(feature = "postgres"), expect(dead_code, reason = "SQLite has no schemas"))]
     pub(crate) fn sql(&self, text: &'static str) -> SqlStr {
         if &*self.name == DEFAULT_SCHEMA {
             return text.into_sql_str();

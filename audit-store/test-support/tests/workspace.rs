@@ -144,7 +144,12 @@ fn no_source_file_is_longer_than_a_person_reads() {
     for path in sources {
         let text = std::fs::read_to_string(&path).unwrap();
         let lines = text.lines().count();
-        let code = text.lines().take_while(|line| *line != "#[cfg(test)]").count();
+        let in_tests = path.components().any(|part| part.as_os_str() == "tests");
+        let code = if in_tests {
+            0
+        } else {
+            text.lines().take_while(|line| *line != "#[cfg(test)]").count()
+        };
         if code > 500 || lines > 600 {
             long.push(format!("{}: {code} lines, {lines} with its tests", path.display()));
         }
