@@ -7,6 +7,7 @@ pub(crate) mod posting;
 pub(crate) mod prune;
 pub(crate) mod segment;
 mod siphash;
+pub(crate) mod task;
 pub(crate) mod terms;
 
 use audit_core::ChainId;
@@ -14,28 +15,21 @@ use audit_core::ChainId;
 use crate::backend::Backend;
 use crate::backend::index::ChainState;
 use crate::index::poster::{PostError, post_chain};
-use crate::index::segment::SEGMENT_ENTRIES;
 use crate::journal::Journal;
 
 impl<DB: Backend> Journal<DB> {
     /// Posts to the query index whatever full runs of 256 entries are not posted yet, in every
     /// chain. Returns how many entries were posted.
     ///
-    /// Queries find an entry whether it is posted or not; posting keeps them fast. The writer does
-    /// it by itself; a process that only imports or only reads may call this.
+    /// Queries find an entry whether it is posted or not; posting keeps them fast. An open journal
+    /// does it in the background, while it is appended to and once it is quiet; after a large
+    /// import this waits until it is done.
     ///
     /// # Errors
     ///
     /// [`PostError`]; what was posted before stays, the rest is done by the next call.
     pub async fn post_index(&self) -> Result<u64, PostError> {
-        let mut reader = self.store.pool.acquire().await?;
-        let behind = DB::chains_behind(&mut reader, &self.store.schema, SEGMENT_ENTRIES).await?;
-        drop(reader);
-        let mut posted = 0_u64;
-        for chain in behind {
-            posted = posted.saturating_add(post_chain(&self.store, chain).await?);
-        }
-        Ok(posted)
+        task::post(&self.store, None).await
     }
 
     /// Drops the query index of one chain and makes it anew from the entries, for an index that

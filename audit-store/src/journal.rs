@@ -11,10 +11,12 @@ use crate::append::sequencer::Sequencer;
 use crate::backend::setup::JournalRow;
 use crate::backend::{Backend, Schema};
 use crate::error::{DatabaseError, OpenError};
+use crate::index::task::Follower;
 use crate::journal::options::JournalOptions;
 use crate::migrate::{self, State};
 use crate::publish::{Gate, Publisher, verify_open};
 use crate::subject::Subjects;
+use crate::tail::TailHub;
 
 pub(crate) mod options;
 #[cfg(feature = "postgres")]
@@ -32,9 +34,9 @@ pub type SqliteJournal = Journal<sqlx::Sqlite>;
 
 /// An open journal. Clones share one writer and one set of connections.
 ///
-/// Opening spawns up to three tasks on the current runtime: the writer, which commits what callers
-/// append; the sequencer, which seals what host transactions have staged; and, with a signer or a
-/// sink, the one that signs and publishes. They end with [`close`](Self::close), or when the last
+/// Opening spawns up to four tasks on the current runtime: the writer, which commits what callers
+/// append; the sequencer, which seals what host transactions have staged; the one that posts to the
+/// query index; and, with a signer or a sink, the one that signs and publishes. They end with [`close`](Self::close), or when the last
 /// clone is dropped.
 pub struct Journal<DB: Backend> {
     pub(crate) store: Arc<Store<DB>>,
@@ -86,6 +88,10 @@ pub(crate) struct Store<DB: Backend> {
     pub(crate) gate: Gate,
     /// The task that signs and publishes.
     pub(crate) publisher: Publisher,
+    /// The task that posts to the query index and announces commits.
+    pub(crate) follower: Follower,
+    /// How the tails of this process learn of commits.
+    pub(crate) tail: TailHub<DB>,
 }
 
 impl<DB: Backend> Store<DB> {
@@ -129,6 +135,8 @@ impl<DB: Backend> Journal<DB> {
         }
         self.store.sequencer.end().await;
         self.store.publisher.end().await;
+        self.store.follower.end().await;
+        self.store.tail.end().await;
         self.store.writer.close().await;
         self.store.pool.close().await;
     }
@@ -209,10 +217,13 @@ impl<DB: Backend> Journal<DB> {
             sequencer: Sequencer::new(),
             gate: Gate::default(),
             publisher: Publisher::new(),
+            follower: Follower::new(),
+            tail: TailHub::default(),
         });
         verify_open(&store).await;
         Publisher::start(&store);
         Sequencer::start(&store);
+        Follower::start(&store);
         let (queue, writer) = group_commit::start(&store);
         let handle = Handle { queue, writer: Mutex::new(Some(writer)) };
         Ok(Self { store, handle: Arc::new(handle) })

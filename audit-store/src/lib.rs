@@ -23,6 +23,7 @@ mod proof;
 mod publish;
 mod query;
 mod subject;
+mod tail;
 mod verify;
 
 // Opening a journal.
@@ -39,6 +40,9 @@ pub use migrate::{MigrationText, migrations};
 pub use index::poster::PostError;
 pub use query::cursor::{Cursor, CursorError};
 pub use query::plan::Order;
+pub use query::private::{
+    AccessReason, ENTRY_TARGET, PRIVATE_READ, PrivateField, ReadPrivateError,
+};
 pub use query::{DEFAULT_PAGE_SIZE, MAX_PAGE_SIZE, Page, Query, QueryError, StoredEntry};
 
 // Appending.

@@ -59,6 +59,8 @@ impl Group {
     ) -> Vec<Receipt> {
         let entries = u64::try_from(written.receipts.len()).unwrap_or(u64::MAX);
         store.publisher.grown(entries, store.options.checkpoint_entries);
+        store.follower.grown(self.id, entries);
+        store.tail.grown();
         *self.slot = Some(written.head);
         store.subjects.remember(self.chain.tenant(), written.subjects);
         written.receipts

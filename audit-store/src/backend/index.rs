@@ -79,11 +79,12 @@ pub trait IndexSql: Database {
         chain: &ChainId,
     ) -> impl Future<Output = sqlx::Result<Option<ChainState>>> + Send;
 
-    /// The chains that have at least `entries` entries more than are posted.
+    /// The chains, of these or of all, that have at least `entries` entries more than are posted.
     fn chains_behind(
         conn: &mut Self::Connection,
         schema: &Schema,
         entries: u64,
+        chains: Option<&[i64]>,
     ) -> impl Future<Output = sqlx::Result<Vec<ChainState>>> + Send;
 
     /// For each key the last page of its segment whose own key is at most that, or, where `after`,

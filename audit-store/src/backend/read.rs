@@ -27,8 +27,11 @@ pub struct Scan<'a> {
 
 /// Reading entries back.
 pub trait ReadSql: Database {
+    /// Whether commits have to be announced for watchers of other processes to see them at once.
+    const ANNOUNCES: bool;
+
     /// What tells that something was committed, by whatever process.
-    type Watcher: Send;
+    type Watcher: Send + std::fmt::Debug;
 
     /// All standing entries of a run, ascending: the fast way to read many.
     fn bodies(

@@ -165,12 +165,14 @@ pub(crate) async fn post_chain<DB: Backend>(
         let step = Step::prepare::<DB>(&mut reader, &store.schema, state).await?;
         drop(reader);
         let Some(step) = step else { return Ok(posted) };
+        let turn = if DB::WRITES_ALONE { store.turn().await } else { None };
         let mut tx = store.begin_write().await?;
         if !step.write::<DB>(&mut tx, &store.schema).await? {
             // Somebody else is at it.
             return Ok(posted);
         }
         tx.commit().await?;
+        drop(turn);
         posted = posted.saturating_add(step.to.saturating_sub(step.from.upto));
         state.posted = Posted { upto: step.to, revision: step.from.revision.saturating_add(1) };
     }

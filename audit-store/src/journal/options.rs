@@ -23,6 +23,7 @@ pub struct JournalOptions {
     pub(crate) checkpoint_interval: Duration,
     pub(crate) volatile_allowed: bool,
     pub(crate) unverified_open_allowed: bool,
+    pub(crate) record_private_reads: bool,
 }
 
 impl JournalOptions {
@@ -59,6 +60,7 @@ impl JournalOptions {
             checkpoint_interval: Self::CHECKPOINT_INTERVAL,
             volatile_allowed: false,
             unverified_open_allowed: false,
+            record_private_reads: false,
         }
     }
 
@@ -125,6 +127,14 @@ impl JournalOptions {
     pub fn checkpoint_after(mut self, entries: u64, interval: Duration) -> Self {
         self.checkpoint_entries = std::cmp::max(entries, 1);
         self.checkpoint_interval = interval;
+        self
+    }
+
+    /// Records each reading of private fields in the chain it reads from, before anything is
+    /// returned: see [`Journal::read_private`](crate::Journal::read_private).
+    #[must_use]
+    pub const fn record_private_reads(mut self, record: bool) -> Self {
+        self.record_private_reads = record;
         self
     }
 

@@ -34,13 +34,16 @@ impl IndexSql for Postgres {
         conn: &mut PgConnection,
         schema: &Schema,
         entries: u64,
+        chains: Option<&[i64]>,
     ) -> sqlx::Result<Vec<ChainState>> {
         sqlx::query(schema.sql(
             "SELECT c.id, c.size, coalesce(p.upto, 0), coalesce(p.revision, 0)
              FROM audit.chain c LEFT JOIN audit.posted p ON p.chain = c.id
-             WHERE c.size - coalesce(p.upto, 0) >= $1 ORDER BY c.id",
+             WHERE c.size - coalesce(p.upto, 0) >= $1 AND ($2::bigint[] IS NULL OR c.id = ANY ($2))
+             ORDER BY c.id",
         ))
         .bind(integer(entries))
+        .bind(chains)
         .try_map(state)
         .fetch_all(conn)
         .await

@@ -39,6 +39,7 @@ pub struct Listener {
 }
 
 impl ReadSql for Postgres {
+    const ANNOUNCES: bool = true;
     type Watcher = Listener;
 
     async fn bodies(

@@ -33,13 +33,16 @@ impl IndexSql for Sqlite {
         conn: &mut SqliteConnection,
         _schema: &Schema,
         entries: u64,
+        chains: Option<&[i64]>,
     ) -> sqlx::Result<Vec<ChainState>> {
         sqlx::query(
             "SELECT c.id, c.size, coalesce(p.upto, 0), coalesce(p.revision, 0)
              FROM audit_chain c LEFT JOIN audit_posted p ON p.chain = c.id
-             WHERE c.size - coalesce(p.upto, 0) >= ? ORDER BY c.id",
+             WHERE c.size - coalesce(p.upto, 0) >= ?1
+                AND (?2 IS NULL OR c.id IN (SELECT value FROM json_each(?2))) ORDER BY c.id",
         )
         .bind(integer(entries))
+        .bind(chains.map(|chains| json(&chains)).transpose()?)
         .try_map(state)
         .fetch_all(conn)
         .await

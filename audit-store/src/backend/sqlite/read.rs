@@ -44,6 +44,7 @@ impl DataVersion {
 }
 
 impl ReadSql for Sqlite {
+    const ANNOUNCES: bool = false;
     type Watcher = DataVersion;
 
     async fn bodies(

@@ -1,0 +1,178 @@
+//! Reading private fields, which is an event of its own.
+
+use std::fmt;
+
+use audit_core::{
+    Actor, ChainId, Digest, Disclosure, Entry, EntryError, Event, EventError, SubjectRef, Target,
+};
+use serde::Deserialize;
+use serde_json::Value;
+
+use crate::append::AppendError;
+use crate::backend::Backend;
+use crate::error::DatabaseError;
+use crate::journal::Journal;
+
+/// The action of the event that records a reading of private fields.
+pub const PRIVATE_READ: &str = "private.read";
+
+/// The type of the target of such an event; its id is `<tenant>/<series>/<seq>`.
+pub const ENTRY_TARGET: &str = "journal_entry";
+
+/// Who reads private fields, and for what.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct AccessReason {
+    actor: Actor,
+    purpose: String,
+}
+
+impl AccessReason {
+    /// `purpose` stands in the journal in the clear: name the matter in it, not a person.
+    pub fn new(actor: Actor, purpose: impl Into<String>) -> Self {
+        Self { actor, purpose: purpose.into() }
+    }
+}
+
+/// A private field of an entry, as it is stored. `Debug` does not show the value.
+#[derive(Clone, PartialEq)]
+#[non_exhaustive]
+pub enum PrivateField {
+    /// The field in the clear.
+    Plain {
+        /// Whom it is about.
+        subject: SubjectRef,
+        /// Where in the event it stands, as an RFC 6901 pointer.
+        pointer: String,
+        /// Its value.
+        value: Value,
+    },
+    /// The field is sealed under a key that the journal does not hold.
+    Sealed {
+        /// Whom it is about.
+        subject: SubjectRef,
+        /// The digest that the entry commits to.
+        digest: Digest,
+        /// The sealed disclosure.
+        sealed: String,
+    },
+}
+
+impl fmt::Debug for PrivateField {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let (name, subject) = match self {
+            Self::Plain { subject, .. } => ("Plain", subject),
+            Self::Sealed { subject, .. } => ("Sealed", subject),
+        };
+        f.debug_struct(name).field("subject", subject).finish_non_exhaustive()
+    }
+}
+
+/// Why private fields were not returned.
+#[derive(Debug, Clone, thiserror::Error)]
+#[non_exhaustive]
+pub enum ReadPrivateError {
+    /// The reason has a form that no event can have.
+    #[error("the reason for the access cannot be recorded")]
+    AccessReason(#[source] std::sync::Arc<EventError>),
+    /// The access could not be recorded, so nothing was read.
+    #[error("the access could not be recorded")]
+    Append(#[from] AppendError),
+    /// The database could not be asked.
+    #[error("cannot read the journal")]
+    Database(#[from] DatabaseError),
+    /// The stored text is no entry; verification says more.
+    #[error("the stored entry cannot be read")]
+    Entry(#[from] EntryError),
+    /// The entry does not commit to what is stored beside it; verification says more.
+    #[error("the entry does not commit to the stored disclosures")]
+    Uncommitted,
+    /// There is no such chain.
+    #[error("there is no chain of that name")]
+    UnknownChain,
+    /// There is no such entry, or not any more.
+    #[error("there is no entry {seq}")]
+    UnknownEntry {
+        /// The seq.
+        seq: u64,
+    },
+}
+
+impl From<sqlx::Error> for ReadPrivateError {
+    fn from(error: sqlx::Error) -> Self {
+        Self::Database(error.into())
+    }
+}
+
+#[derive(Deserialize)]
+#[serde(deny_unknown_fields)]
+struct Item {
+    digest: String,
+    disclosure: Option<String>,
+    sealed: Option<String>,
+}
+
+impl<DB: Backend> Journal<DB> {
+    /// Reads the private fields of an entry, as far as they have not been erased.
+    ///
+    /// Where the options ask for it
+    /// ([`record_private_reads`](crate::JournalOptions::record_private_reads)), the reading is
+    /// appended to the same chain first, as an event [`PRIVATE_READ`] of the reader with the
+    /// purpose in `meta`; nothing is returned unless that event is on disk. Each field was compared
+    /// with the digest that the entry commits to.
+    ///
+    /// # Errors
+    ///
+    /// [`ReadPrivateError`]. Where recording succeeded and reading failed afterwards, the event
+    /// stays.
+    pub async fn read_private(
+        &self,
+        chain: &ChainId,
+        seq: u64,
+        reason: &AccessReason,
+    ) -> Result<Vec<PrivateField>, ReadPrivateError> {
+        let mut conn = self.store.pool.acquire().await?;
+        let schema = &self.store.schema;
+        let state = DB::chain_state(&mut conn, schema, chain).await?;
+        let id = state.ok_or(ReadPrivateError::UnknownChain)?.id;
+        let found = DB::bodies_at(&mut conn, schema, id, &[seq]).await?.pop();
+        let (_, body) = found.ok_or(ReadPrivateError::UnknownEntry { seq })?;
+        drop(conn);
+        let entry = Entry::parse(&body)?;
+        if self.store.options.record_private_reads {
+            let event = Event::builder(PRIVATE_READ, reason.actor.clone())
+                .target(Target::new(ENTRY_TARGET, format!("{chain}/{seq}")))
+                .meta("purpose", &reason.purpose)
+                .build()
+                .map_err(|error| ReadPrivateError::AccessReason(error.into()))?;
+            self.append(chain, event).await?;
+        }
+        let mut conn = self.store.pool.acquire().await?;
+        let mut fields = Vec::new();
+        for (subject, items) in DB::disclosures(&mut conn, schema, id, seq).await? {
+            let subject =
+                <[u8; 16]>::try_from(subject).map_err(|_| ReadPrivateError::Uncommitted)?;
+            let subject = SubjectRef::from_bytes(subject);
+            let items: Vec<Item> =
+                serde_json::from_str(&items).map_err(|_| ReadPrivateError::Uncommitted)?;
+            for item in items {
+                fields.push(field(&entry, subject, item).ok_or(ReadPrivateError::Uncommitted)?);
+            }
+        }
+        Ok(fields)
+    }
+}
+
+/// A stored item as a field, if the entry commits to it.
+fn field(entry: &Entry<'_>, subject: SubjectRef, item: Item) -> Option<PrivateField> {
+    let digest: Digest = item.digest.parse().ok()?;
+    let field = match (item.disclosure, item.sealed) {
+        (Some(text), None) => {
+            let disclosure = Disclosure::new(subject, text);
+            let open = disclosure.open().ok().filter(|_| disclosure.digest() == digest)?;
+            PrivateField::Plain { subject, pointer: open.name().to_owned(), value: open.value() }
+        }
+        (None, Some(sealed)) => PrivateField::Sealed { subject, digest, sealed },
+        _ => return None,
+    };
+    entry.event().commits_to(subject, digest).then_some(field)
+}
