@@ -152,11 +152,13 @@ pub struct LineReader {
     /// Bytes read and not yet handed out: the beginning of the next block.
     rest: Vec<u8>,
     ended: bool,
+    /// What is wrong with the file as a whole, told behind the last line.
+    fault: Option<BundleError>,
 }
 
 impl LineReader {
     pub(super) fn new(source: Checked, longest: usize) -> Self {
-        Self { source, longest, next_line: 0, rest: Vec::new(), ended: false }
+        Self { source, longest, next_line: 0, rest: Vec::new(), ended: false, fault: None }
     }
 
     /// The next block, `None` behind the last line.
@@ -188,7 +190,10 @@ impl LineReader {
             }
             if self.ended {
                 let lines = ends.len();
-                if ends.last().copied().unwrap_or(0) != bytes.len() {
+                if let Some(fault) = self.fault.take_if(|_| lines == 0) {
+                    return Err(fault);
+                }
+                if self.fault.is_none() && ends.last().copied().unwrap_or(0) != bytes.len() {
                     return Err(self.source.malformed(BundleFault::NoFinalNewline));
                 }
                 if lines == 0 {
@@ -196,7 +201,16 @@ impl LineReader {
                 }
                 return self.hand_out(bytes, ends, lines).map(Some);
             }
-            self.ended = self.source.read_into(&mut bytes, 256 << 10)? == 0;
+            // The lines before a fault that shows at the end only are examined all the same: they
+            // tell where it is.
+            self.ended = match self.source.read_into(&mut bytes, 256 << 10) {
+                Ok(count) => count == 0,
+                Err(fault @ BundleError::Malformed { .. }) => {
+                    self.fault = Some(fault);
+                    true
+                }
+                Err(error) => return Err(error),
+            };
         }
     }
 
