@@ -1,2 +1,39 @@
-//! Crate page.
-fn main() {}
+//! The auditor's tool: verifies a journal or a bundle of one, and hands over what an audit needs.
+
+mod check_proof;
+mod cli;
+mod database;
+mod export;
+mod html;
+mod keygen;
+mod prove;
+mod show;
+mod source;
+mod text;
+mod verify;
+
+use std::process::ExitCode;
+
+use clap::Parser;
+use tool_support::{Failure, Style};
+
+use crate::cli::{Cli, Command};
+
+fn main() -> ExitCode {
+    let cli = Cli::parse();
+    tool_support::run("audit-verify", dispatch(cli.command))
+}
+
+async fn dispatch(command: Command) -> Result<u8, Failure> {
+    let style = Style::stdout();
+    let mut out = std::io::stdout();
+    match command {
+        Command::CheckProof(arguments) => check_proof::check_proof(&arguments, style, &mut out),
+        Command::Export(arguments) => export::export(&arguments, &mut out).await,
+        Command::Keygen(arguments) => keygen::keygen(&arguments, &mut out),
+        Command::Vkey(arguments) => keygen::vkey(&arguments, &mut out),
+        Command::Verify(arguments) => verify::verify(&arguments, style, &mut out).await,
+        Command::Prove(arguments) => prove::prove(&arguments, &mut out).await,
+        Command::Show(arguments) => show::show(&arguments, style, &mut out).await,
+    }
+}
