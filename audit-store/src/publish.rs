@@ -19,6 +19,6 @@ pub use signer::{CheckpointSigner, SignerError};
 pub use sink::{BoxFuture, CheckpointSink, Newest, SinkError};
 
 pub(crate) use gate::{Gate, verify_open};
-pub(crate) use history::{compare, origin, published, trusted};
+pub(crate) use history::{compare, never_published, origin, published, trusted};
 pub(crate) use outbox::publish_chain;
 pub(crate) use task::Publisher;

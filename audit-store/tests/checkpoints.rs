@@ -214,6 +214,26 @@ async fn a_restored_backup_refuses_to_append<T: Place>(db: T) {
     journal.close().await;
 }
 
+async fn a_chain_that_was_published_is_not_made_anew<T: Place>(db: T) {
+    let sink = MemorySink::default();
+    sink.put(&of_another_history(3));
+    let journal = db.create(&quiet().sink(sink.clone())).await.unwrap();
+    let acme = chain("acme/default");
+    match journal.create_chain(&acme).await {
+        Err(AppendError::History(HistoryError::RolledBack { head, known, .. })) => {
+            assert_eq!((head.size, known.checkpoint().head.size), (0, 3));
+        }
+        other => panic!("{other:?}"),
+    }
+    assert_eq!(db.number("SELECT count(*) FROM audit_chain").await, 0);
+    // Another chain is no concern of it, and one that is here is returned.
+    let other = chain("acme/other");
+    journal.create_chain(&other).await.unwrap();
+    journal.checkpoint(&other).await.unwrap();
+    assert_eq!(journal.create_chain(&other).await.unwrap().seq, 0);
+    journal.close().await;
+}
+
 async fn a_sink_out_of_reach_suspends_until_it_answers<T: Place>(db: T) {
     let sink = MemorySink::default();
     let journal = with_sink(&db, &sink).await;
@@ -396,6 +416,7 @@ test_support::both_databases!(
     signers_of_several_handles_sign_one_history,
     nothing_is_signed_or_appended_against_what_was_published,
     a_restored_backup_refuses_to_append,
+    a_chain_that_was_published_is_not_made_anew,
     a_sink_out_of_reach_suspends_until_it_answers,
     checkpoints_are_due_by_count_and_by_time,
     the_task_signs_what_was_appended,

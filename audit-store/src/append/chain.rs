@@ -7,11 +7,14 @@ use crate::append::write::Group;
 use crate::append::{AppendError, Receipt, duplicate};
 use crate::backend::Backend;
 use crate::journal::{Journal, Store};
+use crate::publish::never_published;
 use crate::subject::Prepared;
 
 impl<DB: Backend> Journal<DB> {
     /// Makes a chain and seals `journal.opened` as its first entry, in one transaction. Where the
     /// chain is there already, returns that entry's receipt.
+    ///
+    /// A chain that a sink has a checkpoint of is not made anew: the journal has lost it.
     ///
     /// # Errors
     ///
@@ -19,6 +22,7 @@ impl<DB: Backend> Journal<DB> {
     pub async fn create_chain(&self, chain: &ChainId) -> Result<Receipt, AppendError> {
         let store = &self.store;
         store.gate.check()?;
+        never_published(store, chain).await?;
         let _turn = store.turn().await;
         let mut tx = store.begin_write().await?;
         let now = store.options.clock.now();

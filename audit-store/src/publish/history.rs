@@ -2,7 +2,9 @@
 
 use std::sync::Arc;
 
-use audit_core::{ChainId, CheckpointError, Origin, SignedCheckpoint, VerifierKey};
+use audit_core::{
+    ChainId, CheckpointError, Origin, SignedCheckpoint, TreeHead, VerifierKey,
+};
 
 use crate::backend::Backend;
 use crate::backend::proof::ChainRow;
@@ -31,6 +33,32 @@ pub(crate) async fn published<DB: Backend>(
         }
     }
     Ok(known)
+}
+
+/// A chain that is about to be made must be new outside as well: one that was published and is not
+/// here was deleted, or a backup from before it was restored.
+pub(crate) async fn never_published<DB: Backend>(
+    store: &Store<DB>,
+    chain: &ChainId,
+) -> Result<(), HistoryError> {
+    let stored = || async {
+        let mut conn = store.pool.acquire().await?;
+        DB::chain_row(&mut conn, &store.schema, chain).await
+    };
+    if store.options.sinks.is_empty() || stored().await?.is_some() {
+        return Ok(());
+    }
+    let known = published(store, &origin(store, chain, 1)?).await?;
+    match known.into_iter().next() {
+        // Asked again: another process may just have made it, and published it after that.
+        Some((place, known)) if stored().await?.is_none() => Err(HistoryError::RolledBack {
+            chain: chain.clone(),
+            place,
+            head: TreeHead::EMPTY,
+            known: Box::new(known),
+        }),
+        _ => Ok(()),
+    }
 }
 
 fn unreachable(sink: &dyn CheckpointSink, source: SinkError) -> HistoryError {
