@@ -18,6 +18,7 @@ mod error;
 mod export;
 mod index;
 mod journal;
+mod maintain;
 mod migrate;
 mod proof;
 mod publish;
@@ -49,6 +50,9 @@ pub use query::{DEFAULT_PAGE_SIZE, MAX_PAGE_SIZE, Page, Query, QueryError, Store
 pub use append::staging::Ticket;
 pub use append::transaction::{Committed, Isolation, JournalTx};
 pub use append::{AppendError, Receipt};
+
+// What is due.
+pub use maintain::{MaintainError, Maintenance};
 
 // Signing and publishing checkpoints.
 #[cfg(feature = "object-store")]

@@ -281,7 +281,7 @@ async fn checkpoints_are_due_by_count_and_by_time<T: Place>(db: T) {
     let (acme, other) = (chain("acme/default"), chain("other/default"));
     journal.create_chain(&acme).await.unwrap();
     journal.create_chain(&other).await.unwrap();
-    let signed = || async { journal.sign_and_publish_due().await.unwrap().published };
+    let signed = || async { journal.maintain().await.unwrap().publication.published };
     assert_eq!(signed().await, 2, "what was never signed is due at once");
     assert_eq!(signed().await, 0);
     append(&journal, 98).await;

@@ -2,9 +2,7 @@
 
 use std::sync::Arc;
 
-use audit_core::{
-    ChainId, CheckpointError, Origin, SignedCheckpoint, TreeHead, VerifierKey,
-};
+use audit_core::{ChainId, CheckpointError, Origin, SignedCheckpoint, TreeHead, VerifierKey};
 
 use crate::backend::Backend;
 use crate::backend::proof::ChainRow;
