@@ -106,7 +106,8 @@ async fn main() -> Result<(), Box<dyn Error>> {
     let report = journal.verify(&auditor).await?;
     writeln!(out, "\n 9  The auditor checks again: {}.", report.verdict)?;
     for finding in report.findings() {
-        writeln!(out, "    {} {} {}: {}", place.0, place.1, place.2, finding.message)?;
+        let (code, seq, message) = (finding.code, finding.first_seq, &finding.message);
+        writeln!(out, "    {code} {chain} {seq}: {message}")?;
         if let Some(evidence) = &finding.evidence {
             writeln!(out, "    {:>16} says  {}", evidence.source.as_str(), evidence.expected)?;
             writeln!(out, "        there is now  {}", evidence.found)?;
