@@ -140,8 +140,7 @@ impl<DB: Backend> Store<DB> {
         outcomes: &mut [Option<Outcome>],
     ) -> Result<(), AppendError> {
         if let [work] = &mut *works
-            && work.events.len() <= DB::ALONE
-            && Self::is_plain(&work.group, &work.events)
+            && Self::is_one_statement(&work.group, &work.events)
         {
             // One statement, which commits by itself.
             let mut conn = self.writer.acquire().await?;

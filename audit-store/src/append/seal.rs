@@ -1,9 +1,9 @@
 //! Sealing: from canonical events to entries, on top of a head. No I/O.
 
-use audit_core::{CanonicalEvent, ChainId, Disclosure, Timestamp, entry};
+use audit_core::{CanonicalEvent, ChainId, Disclosure, Tile, Timestamp, entry};
 
 use crate::append::head::Head;
-use crate::append::{AppendError, Receipt};
+use crate::append::{AppendError, Receipt, tiles};
 use crate::backend::append::{DisclosureRow, EntryRow, Move};
 
 /// The largest chain: seqs have 40 bits.
@@ -25,7 +25,7 @@ pub(crate) struct Sealed {
 
 impl Sealed {
     /// How the head moves.
-    pub(crate) fn step<'a>(&self, chain: &'a ChainId) -> Move<'a> {
+    pub(crate) fn step<'a>(&self, chain: &'a ChainId, tiles: &[Tile]) -> Move<'a> {
         Move {
             chain: self.head.id,
             tenant: chain.tenant(),
@@ -36,6 +36,7 @@ impl Sealed {
             range: self.head.range.to_bytes(),
             at: self.head.at.as_micros(),
             control: self.head.control.map(int),
+            tiles: tiles.iter().map(tiles::row).collect(),
         }
     }
 }

@@ -10,6 +10,9 @@ use crate::backend::{Backend, Schema};
 
 const WIDTH: u64 = 256;
 
+/// Entries below one full tile of level 1.
+const SPAN: u64 = WIDTH * WIDTH;
+
 /// Whether appending so many entries fills a tile.
 pub(crate) fn fills(head: &Head, count: usize) -> bool {
     let left = WIDTH.saturating_sub(head.size % WIDTH);
@@ -47,27 +50,41 @@ pub(crate) async fn know_tail<DB: Backend>(
     Ok(())
 }
 
-/// The tiles that a sealed batch fills, of all levels; cuts the filled ones off the head's tail.
-pub(crate) async fn filled<DB: Backend>(
-    conn: &mut DB::Connection,
-    schema: &Schema,
-    sealed: &mut Sealed,
-) -> Result<Vec<TileRow>, AppendError> {
+/// Whether appending so many entries fills a tile above level 0, whose hashes are stored and not
+/// known.
+pub(crate) fn fills_above(head: &Head, count: usize) -> bool {
+    let left = SPAN.saturating_sub(head.size % SPAN);
+    u64::try_from(count).unwrap_or(u64::MAX) >= left
+}
+
+/// The tiles of level 0 that a sealed batch fills, cut off the head's tail.
+pub(crate) fn lowest(sealed: &mut Sealed) -> Result<Vec<Tile>, AppendError> {
     let unknown = || AppendError::Corrupt { what: "a tile of a chain" };
-    let ids: Vec<TileId> = tiles_filled(sealed.first, sealed.head.size).collect();
-    let mut tiles: Vec<Tile> = Vec::with_capacity(ids.len());
-    for id in ids {
-        let hashes = if id.level() == 0 {
-            let tail = sealed.head.tail.as_mut().ok_or_else(unknown)?;
-            let rest = tail.split_off(std::cmp::min(usize::from(TILE_WIDTH), tail.len()));
-            let full = std::mem::replace(tail, rest);
-            full.into_iter().map(NodeHash::from).collect()
-        } else {
-            below::<DB>(conn, schema, sealed.head.id, id, &tiles).await?
-        };
+    let full = tiles_filled(sealed.first, sealed.head.size).take_while(|id| id.level() == 0);
+    let mut tiles = Vec::new();
+    for id in full {
+        let tail = sealed.head.tail.as_mut().ok_or_else(unknown)?;
+        let rest = tail.split_off(std::cmp::min(usize::from(TILE_WIDTH), tail.len()));
+        let full = std::mem::replace(tail, rest);
+        let hashes = full.into_iter().map(NodeHash::from).collect();
         tiles.push(Tile::new(id, hashes).map_err(|_| unknown())?);
     }
-    Ok(tiles.iter().map(row).collect())
+    Ok(tiles)
+}
+
+/// Adds the tiles above level 0 that a sealed batch fills.
+pub(crate) async fn above<DB: Backend>(
+    conn: &mut DB::Connection,
+    schema: &Schema,
+    sealed: &Sealed,
+    tiles: &mut Vec<Tile>,
+) -> Result<(), AppendError> {
+    let unknown = || AppendError::Corrupt { what: "a tile of a chain" };
+    for id in tiles_filled(sealed.first, sealed.head.size).filter(|id| id.level() > 0) {
+        let hashes = below::<DB>(conn, schema, sealed.head.id, id, tiles).await?;
+        tiles.push(Tile::new(id, hashes).map_err(|_| unknown())?);
+    }
+    Ok(())
 }
 
 /// The hashes of a tile above level 0: the roots of the 256 full tiles below it, stored ones and
@@ -103,7 +120,8 @@ async fn below<DB: Backend>(
     Ok(hashes)
 }
 
-fn row(tile: &Tile) -> TileRow {
+/// A tile as it is stored.
+pub(crate) fn row(tile: &Tile) -> TileRow {
     let id = tile.id();
     TileRow {
         level: i64::from(id.level()),

@@ -103,8 +103,19 @@ impl<DB: Backend> Store<DB> {
 
     /// Whether events can be written without anything being read under the head's lock first.
     pub(crate) fn is_plain(group: &Group, events: &[Prepared]) -> bool {
+        let count = events.len();
         events.iter().all(|event| !event.has_subjects())
-            && group.slot.as_ref().is_some_and(|head| !tiles::fills(head, events.len()))
+            && group.slot.as_ref().is_some_and(|head| {
+                !tiles::fills(head, count)
+                    || (head.tail.is_some() && !tiles::fills_above(head, count))
+            })
+    }
+
+    /// Whether these events are written by one statement that needs no transaction around it.
+    pub(crate) fn is_one_statement(group: &Group, events: &[Prepared]) -> bool {
+        let count = events.len();
+        let fills = group.slot.as_ref().is_none_or(|head| tiles::fills(head, count));
+        count <= DB::ALONE && Self::is_plain(group, events) && !(DB::WRITES_ALONE && fills)
     }
 
     /// Writes plain events on top of the head that is remembered; nothing where it has moved.
@@ -115,8 +126,9 @@ impl<DB: Backend> Store<DB> {
         events: &[Prepared],
     ) -> Result<Option<Written>, AppendError> {
         let Some(mut sealed) = self.seal_plain(group, events)? else { return Ok(None) };
+        let tiles = tiles::lowest(&mut sealed)?;
         let rows = std::mem::take(&mut sealed.rows);
-        let step = sealed.step(&group.chain);
+        let step = sealed.step(&group.chain, &tiles);
         let written = DB::write(conn, &self.schema, &step, rows).await?;
         Ok(written.then(|| Written::of(sealed)))
     }
@@ -130,8 +142,9 @@ impl<DB: Backend> Store<DB> {
         events: &[Prepared],
     ) -> Result<Shared, AppendError> {
         let Some(mut sealed) = self.seal_plain(group, events)? else { return Ok(Shared::Moved) };
+        let tiles = tiles::lowest(&mut sealed)?;
         let rows = std::mem::take(&mut sealed.rows);
-        let step = sealed.step(&group.chain);
+        let step = sealed.step(&group.chain, &tiles);
         Ok(match DB::write_if_ready(conn, &self.schema, &step, rows).await? {
             None => Shared::NotReady,
             Some(false) => Shared::Moved,
@@ -160,21 +173,18 @@ impl<DB: Backend> Store<DB> {
         let tenant = group.chain.tenant();
         let schema = &self.schema;
         let subjects = settle::<DB>(conn, schema, tenant, events).await?;
-        let fills = tiles::fills(&head, events.len());
-        if fills {
+        if tiles::fills(&head, events.len()) {
             tiles::know_tail::<DB>(conn, schema, &mut head).await?;
         }
         let now = self.options.clock.now();
         let canonical = events.iter().map(|event| event.as_canonical());
         let mut sealed = seal::seal(head, &group.chain, now, canonical)?;
+        let mut tiles = tiles::lowest(&mut sealed)?;
+        tiles::above::<DB>(conn, schema, &sealed, &mut tiles).await?;
         let rows = std::mem::take(&mut sealed.rows);
-        let step = sealed.step(&group.chain);
+        let step = sealed.step(&group.chain, &tiles);
         if !DB::write(conn, schema, &step, rows).await? {
             return Err(AppendError::Corrupt { what: "the head of a chain" });
-        }
-        if fills {
-            let filled = tiles::filled::<DB>(conn, schema, &mut sealed).await?;
-            DB::insert_tiles(conn, schema, group.id, tenant, &filled).await?;
         }
         if !sealed.disclosures.is_empty() {
             let disclosures = std::mem::take(&mut sealed.disclosures);

@@ -49,6 +49,8 @@ pub struct Move<'a> {
     pub at: i64,
     /// Its newest reserved entry.
     pub control: Option<i64>,
+    /// The tiles that are filled thereby.
+    pub tiles: Vec<TileRow>,
 }
 
 /// An entry to be written; its seq follows from its place among the others.
@@ -143,7 +145,7 @@ pub trait AppendSql: Database {
         schema: &Schema,
     ) -> impl Future<Output = sqlx::Result<bool>> + Send;
 
-    /// Moves the head and writes the entries; false, and nothing done, where the head is not as
+    /// Moves the head and writes the entries and tiles; false, and nothing done, where the head is not as
     /// expected.
     fn write(
         conn: &mut Self::Connection,
@@ -160,15 +162,6 @@ pub trait AppendSql: Database {
         step: &Move<'_>,
         rows: Vec<EntryRow>,
     ) -> impl Future<Output = sqlx::Result<Option<bool>>> + Send;
-
-    /// Writes tiles; one that is there already stays.
-    fn insert_tiles(
-        conn: &mut Self::Connection,
-        schema: &Schema,
-        chain: i64,
-        tenant: &str,
-        tiles: &[TileRow],
-    ) -> impl Future<Output = sqlx::Result<()>> + Send;
 
     /// Writes disclosures.
     fn insert_disclosures(

@@ -16,6 +16,74 @@ use crate::backend::setup::SetupSql;
 /// Rows of one statement; beyond it nothing is gained.
 const CHUNK: usize = 1000;
 
+/// Moves the head if it is as expected, and writes entries and tiles only then.
+macro_rules! moving {
+    ($before:literal, $guarded:literal, $tiles:literal, $after:literal) => {
+        concat!(
+            $before,
+            "head AS (
+                UPDATE audit.chain SET size = $4, head = $5, range = $6, at = $7, control = $8 ",
+            $guarded,
+            " id = $1 AND size = $2 AND head = $3
+                RETURNING id, tenant
+             ) ",
+            $tiles,
+            $after,
+        )
+    };
+}
+
+macro_rules! write {
+    ($tiles:literal) => {
+        moving!(
+            "WITH ",
+            "WHERE",
+            $tiles,
+            "INSERT INTO audit.entry (chain, seq, id, tenant, body)
+             SELECT head.id, $2 + row.n - 1, row.id, head.tenant, row.body
+             FROM head, UNNEST($9::uuid[], $10::text[]) WITH ORDINALITY AS row (id, body, n)"
+        )
+    };
+}
+
+macro_rules! write_if_ready {
+    ($tiles:literal) => {
+        moving!(
+            "WITH guard AS MATERIALIZED (SELECT audit.ready_to_seal() AS ready), ",
+            "FROM guard WHERE guard.ready AND",
+            $tiles,
+            ", written AS (
+                INSERT INTO audit.entry (chain, seq, id, tenant, body)
+                SELECT head.id, $2 + row.n - 1, row.id, head.tenant, row.body
+                FROM head, UNNEST($9::uuid[], $10::text[]) WITH ORDINALITY AS row (id, body, n)
+                RETURNING 1
+             )
+             SELECT guard.ready, (SELECT count(*) FROM written) FROM guard"
+        )
+    };
+}
+
+const WRITE: &str = write!("");
+const WRITE_WITH_TILES: &str = write!(
+    ", tiles AS (
+        INSERT INTO audit.tile (chain, level, idx, width, tenant, hashes)
+        SELECT head.id, row.level, row.idx, row.width, head.tenant, row.hashes
+        FROM head, UNNEST($11::integer[], $12::bigint[], $13::integer[], $14::bytea[])
+            AS row (level, idx, width, hashes)
+        ON CONFLICT DO NOTHING
+     ) "
+);
+const WRITE_IF_READY: &str = write_if_ready!("");
+const WRITE_IF_READY_WITH_TILES: &str = write_if_ready!(
+    ", tiles AS (
+        INSERT INTO audit.tile (chain, level, idx, width, tenant, hashes)
+        SELECT head.id, row.level, row.idx, row.width, head.tenant, row.hashes
+        FROM head, UNNEST($11::integer[], $12::bigint[], $13::integer[], $14::bytea[])
+            AS row (level, idx, width, hashes)
+        ON CONFLICT DO NOTHING
+     ) "
+);
+
 fn chain_row(row: &PgRow) -> sqlx::Result<ChainRow> {
     Ok(ChainRow {
         id: row.try_get(0)?,
@@ -39,7 +107,7 @@ fn bind<'q>(
     rows: impl Iterator<Item = EntryRow>,
 ) -> Query<'q, Postgres, PgArguments> {
     let (ids, bodies): (Vec<Uuid>, Vec<String>) = rows.map(|row| (row.id, row.body)).unzip();
-    query
+    let query = query
         .bind(step.chain)
         .bind(step.size)
         .bind(step.head.as_slice())
@@ -49,7 +117,18 @@ fn bind<'q>(
         .bind(step.at)
         .bind(step.control)
         .bind(ids)
-        .bind(bodies)
+        .bind(bodies);
+    if step.tiles.is_empty() {
+        return query;
+    }
+    // Levels are below 8 and widths at most 256.
+    let small = |n: i64| i32::try_from(n).unwrap_or(i32::MAX);
+    let tiles = || step.tiles.iter();
+    query
+        .bind(tiles().map(|tile| small(tile.level)).collect::<Vec<i32>>())
+        .bind(tiles().map(|tile| tile.idx).collect::<Vec<i64>>())
+        .bind(tiles().map(|tile| small(tile.width)).collect::<Vec<i32>>())
+        .bind(tiles().map(|tile| tile.hashes.as_slice()).collect::<Vec<&[u8]>>())
 }
 
 /// The rows after the first statement's.
@@ -179,21 +258,9 @@ impl AppendSql for Postgres {
         rows: Vec<EntryRow>,
     ) -> sqlx::Result<bool> {
         let mut rows = rows.into_iter();
-        let first = bind(
-            sqlx::query(schema.sql(
-                "WITH head AS (
-                    UPDATE audit.chain SET size = $4, head = $5, range = $6, at = $7, control = $8
-                    WHERE id = $1 AND size = $2 AND head = $3
-                    RETURNING id, tenant
-                 )
-                 INSERT INTO audit.entry (chain, seq, id, tenant, body)
-                 SELECT head.id, $2 + row.n - 1, row.id, head.tenant, row.body
-                 FROM head, UNNEST($9::uuid[], $10::text[]) WITH ORDINALITY AS row (id, body, n)",
-            )),
-            step,
-            rows.by_ref().take(CHUNK),
-        );
-        let written = first.execute(&mut *conn).await?.rows_affected();
+        let sql = if step.tiles.is_empty() { WRITE } else { WRITE_WITH_TILES };
+        let query = bind(sqlx::query(schema.sql(sql)), step, rows.by_ref().take(CHUNK));
+        let written = query.execute(&mut *conn).await?.rows_affected();
         if written == 0 {
             return Ok(false);
         }
@@ -209,27 +276,9 @@ impl AppendSql for Postgres {
         rows: Vec<EntryRow>,
     ) -> sqlx::Result<Option<bool>> {
         let mut rows = rows.into_iter();
-        let first = bind(
-            sqlx::query(schema.sql(
-                "WITH guard AS MATERIALIZED (SELECT audit.ready_to_seal() AS ready),
-                 head AS (
-                    UPDATE audit.chain SET size = $4, head = $5, range = $6, at = $7, control = $8
-                    FROM guard WHERE guard.ready AND id = $1 AND size = $2 AND head = $3
-                    RETURNING id, tenant
-                 ),
-                 written AS (
-                    INSERT INTO audit.entry (chain, seq, id, tenant, body)
-                    SELECT head.id, $2 + row.n - 1, row.id, head.tenant, row.body
-                    FROM head,
-                        UNNEST($9::uuid[], $10::text[]) WITH ORDINALITY AS row (id, body, n)
-                    RETURNING 1
-                 )
-                 SELECT guard.ready, (SELECT count(*) FROM written) FROM guard",
-            )),
-            step,
-            rows.by_ref().take(CHUNK),
-        );
-        let answer = first.fetch_one(&mut *conn).await?;
+        let sql = if step.tiles.is_empty() { WRITE_IF_READY } else { WRITE_IF_READY_WITH_TILES };
+        let query = bind(sqlx::query(schema.sql(sql)), step, rows.by_ref().take(CHUNK));
+        let answer = query.fetch_one(&mut *conn).await?;
         let (ready, written): (bool, i64) = (answer.try_get(0)?, answer.try_get(1)?);
         if !ready {
             return Ok(None);
@@ -239,31 +288,6 @@ impl AppendSql for Postgres {
         }
         write_rest(conn, schema, step, rows, step.size.saturating_add(written)).await?;
         Ok(Some(true))
-    }
-
-    async fn insert_tiles(
-        conn: &mut PgConnection,
-        schema: &Schema,
-        chain: i64,
-        tenant: &str,
-        tiles: &[TileRow],
-    ) -> sqlx::Result<()> {
-        for tile in tiles {
-            sqlx::query(schema.sql(
-                "INSERT INTO audit.tile (chain, level, idx, width, tenant, hashes)
-                 VALUES ($1, $2::bigint::integer, $3, $4::bigint::integer, $5, $6)
-                 ON CONFLICT DO NOTHING",
-            ))
-            .bind(chain)
-            .bind(tile.level)
-            .bind(tile.idx)
-            .bind(tile.width)
-            .bind(tenant)
-            .bind(tile.hashes.as_slice())
-            .execute(&mut *conn)
-            .await?;
-        }
-        Ok(())
     }
 
     async fn insert_disclosures(

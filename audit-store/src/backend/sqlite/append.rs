@@ -105,6 +105,23 @@ async fn write_one(
     }
 }
 
+/// Writes a tile; one that a pruning has stored already stays.
+async fn insert_tile(conn: &mut SqliteConnection, chain: i64, tile: &TileRow) -> sqlx::Result<()> {
+    sqlx::query(
+        "INSERT INTO audit_tile (chain, level, idx, width, hashes)
+         SELECT ?1, ?2, ?3, ?4, ?5 WHERE NOT EXISTS (SELECT 1 FROM audit_tile
+            WHERE chain = ?1 AND level = ?2 AND idx = ?3 AND width = ?4)",
+    )
+    .bind(chain)
+    .bind(tile.level)
+    .bind(tile.idx)
+    .bind(tile.width)
+    .bind(tile.hashes.as_slice())
+    .execute(conn)
+    .await
+    .map(drop)
+}
+
 impl AppendSql for Sqlite {
     const RETRIES_BUSY: bool = false;
 
@@ -189,6 +206,7 @@ impl AppendSql for Sqlite {
         mut rows: Vec<EntryRow>,
     ) -> sqlx::Result<bool> {
         if rows.len() == 1
+            && step.tiles.is_empty()
             && let Some(row) = rows.pop()
         {
             return write_one(conn, step, row).await;
@@ -220,6 +238,9 @@ impl AppendSql for Sqlite {
             }
             query.execute(&mut *conn).await?;
         }
+        for tile in &step.tiles {
+            insert_tile(conn, step.chain, tile).await?;
+        }
         Ok(true)
     }
 
@@ -230,30 +251,6 @@ impl AppendSql for Sqlite {
         rows: Vec<EntryRow>,
     ) -> sqlx::Result<Option<bool>> {
         Self::write(conn, schema, step, rows).await.map(Some)
-    }
-
-    async fn insert_tiles(
-        conn: &mut SqliteConnection,
-        _schema: &Schema,
-        chain: i64,
-        _tenant: &str,
-        tiles: &[TileRow],
-    ) -> sqlx::Result<()> {
-        for tile in tiles {
-            sqlx::query(
-                "INSERT INTO audit_tile (chain, level, idx, width, hashes)
-                 SELECT ?1, ?2, ?3, ?4, ?5 WHERE NOT EXISTS (SELECT 1 FROM audit_tile
-                    WHERE chain = ?1 AND level = ?2 AND idx = ?3 AND width = ?4)",
-            )
-            .bind(chain)
-            .bind(tile.level)
-            .bind(tile.idx)
-            .bind(tile.width)
-            .bind(tile.hashes.as_slice())
-            .execute(&mut *conn)
-            .await?;
-        }
-        Ok(())
     }
 
     async fn insert_disclosures(
