@@ -217,8 +217,8 @@ impl<DB: Backend> Store<DB> {
         let mut seen = std::collections::HashSet::with_capacity(rows.len());
         let mut late = Vec::new();
         for row in rows {
-            // The second of two rows under one id waits until the first one stands.
-            if !seen.insert(row.event_id) {
+            // The second of two rows under a new id waits until the first one stands.
+            if !standing.contains_key(&row.event_id) && !seen.insert(row.event_id) {
                 continue;
             }
             // What cannot be read stays where it is; the verifier reports it.

@@ -3,7 +3,7 @@
 use std::time::Duration;
 
 use sqlx::postgres::{PgConnectOptions, PgPool, PgPoolOptions};
-use sqlx::{Executor, Postgres};
+use sqlx::{ConnectOptions, Connection, Executor, Postgres};
 
 use crate::error::OpenError;
 use crate::journal::Journal;
@@ -19,7 +19,7 @@ impl Journal<Postgres> {
     /// without a signer, [`OpenError::SchemaName`]; nothing was changed then.
     /// [`OpenError::Database`].
     pub async fn create(url: &str, options: &JournalOptions) -> Result<Self, OpenError> {
-        let connect: PgConnectOptions = url.parse()?;
+        let connect = reachable(url).await?;
         Self::create_in(readers(&connect, options), writer(connect), options).await
     }
 
@@ -31,7 +31,7 @@ impl Journal<Postgres> {
     /// [`OpenError::NameMismatch`], [`OpenError::KeyMismatch`], [`OpenError::SchemaName`],
     /// [`OpenError::Database`].
     pub async fn open(url: &str, options: &JournalOptions) -> Result<Self, OpenError> {
-        let connect: PgConnectOptions = url.parse()?;
+        let connect = reachable(url).await?;
         Self::open_in(readers(&connect, options), writer(connect), options).await
     }
 
@@ -56,6 +56,14 @@ impl Journal<Postgres> {
         let connect = (*pool.connect_options()).clone();
         Self::create_in(pool, writer(connect), options).await
     }
+}
+
+/// The address, after one connection to it. A pool would try again and again for half a minute
+/// where a server refuses.
+async fn reachable(url: &str) -> Result<PgConnectOptions, OpenError> {
+    let connect: PgConnectOptions = url.parse()?;
+    connect.connect().await?.close().await?;
+    Ok(connect)
 }
 
 fn readers(connect: &PgConnectOptions, options: &JournalOptions) -> PgPool {

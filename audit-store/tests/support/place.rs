@@ -94,12 +94,12 @@ impl Place for TestPg {
     }
     async fn execute(&self, sql: &str) -> sqlx::Result<u64> {
         let pool = self.pool(1).await;
-        let sql = sqlx::AssertSqlSafe(sql.replace("audit_", "audit."));
+        let sql = sqlx::AssertSqlSafe(sql.replace(" audit_", " audit."));
         Ok(sqlx::raw_sql(sql).execute(&pool).await?.rows_affected())
     }
     async fn number(&self, sql: &str) -> i64 {
         let pool = self.pool(1).await;
-        let sql = sqlx::AssertSqlSafe(sql.replace("audit_", "audit."));
+        let sql = sqlx::AssertSqlSafe(sql.replace(" audit_", " audit."));
         sqlx::query_scalar(sql).fetch_one(&pool).await.unwrap()
     }
 }
