@@ -94,9 +94,15 @@ count() {
         for (i = 2; i <= NF; i++) if ($i ~ "^" word "[,;]?$") n += $(i - 1)
     } END { print n + 0 }' "$report"
 }
-if [[ $(count passed) -eq 0 && $(count failed) -eq 0 && $failed -eq 0 ]]; then
+passed=$(count passed) broken=$(count failed)
+if [[ $failed -ne 0 && $broken -eq 0 ]]; then
+    echo "test.sh: FAILED, not everything could be built or run; $passed tests passed before" >&2
+elif [[ $failed -ne 0 ]]; then
+    echo "test.sh: FAILED, $broken tests; $passed passed" >&2
+elif [[ $passed -eq 0 ]]; then
     echo "test.sh: no test has such a name" >&2
-    exit 1
+    failed=1
+else
+    echo "test.sh: $passed tests passed, 0 failed"
 fi
-echo "test.sh: $(count passed) tests passed, $(count failed) failed"
 exit $failed
