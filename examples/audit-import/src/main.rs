@@ -19,7 +19,7 @@ use audit_store::Query;
 use clap::Parser;
 use indicatif::{ProgressBar, ProgressStyle};
 use tokio::sync::mpsc;
-use tool_support::{AnyJournal, Database, During, Failure, grouped, keys, with_journal};
+use tool_support::{AnyJournal, Database, During, Failure, grouped, keys, printed, with_journal};
 
 use crate::cli::{Cli, What};
 use crate::import::{Import, Tally};
@@ -84,7 +84,7 @@ async fn run(cli: Cli) -> Result<u8, Failure> {
     // Whatever was read is sealed and signed, also where the file ends too early.
     let checkpoint = with_journal!(&journal, journal => journal.checkpoint(chain).await)
         .during("cannot sign a checkpoint")?;
-    report(&tally, chain.as_str(), checkpoint.checkpoint().head.size).during("cannot print")?;
+    printed(report(&tally, chain.as_str(), checkpoint.checkpoint().head.size))?;
     journal.close().await;
     read??;
     Ok(if tally.refused > 0 { REFUSED } else { 0 })
@@ -136,7 +136,7 @@ async fn journal(cli: &Cli, database: &Database) -> Result<AnyJournal, Failure> 
         }
         Ok(())
     };
-    told().during("cannot print")?;
+    printed(told())?;
     Ok(journal)
 }
 
@@ -165,7 +165,7 @@ fn report(tally: &Tally, chain: &str, size: u64) -> std::io::Result<()> {
         }
     }
     writeln!(out)?;
-    writeln!(out, "signed a checkpoint of {} entries", grouped(size))
+    writeln!(out, "a signed checkpoint covers all {} entries", grouped(size))
 }
 
 /// On a terminal only; indicatif sees to that.

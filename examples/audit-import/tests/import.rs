@@ -90,7 +90,7 @@ async fn a_log_is_sealed_once<T: TestDatabase>(db: T) {
     assert_eq!(first.status, 0, "{}", first.err);
     assert!(first.out.contains("made the journal localhost/imported"), "{}", first.out);
     assert!(first.out.contains("3 sealed into acme/cloud, 1 blank lines"), "{}", first.out);
-    assert!(first.out.contains("signed a checkpoint of 4 entries"), "{}", first.out);
+    assert!(first.out.contains("a signed checkpoint covers all 4 entries"), "{}", first.out);
     let sealed = entries(&url, |query| query).await;
     assert_eq!(sealed.len(), 4);
 

@@ -10,7 +10,7 @@ use std::path::Path;
 use audit_core::{
     CheckpointError, Entry, LeafHash, NoteError, ProofFile, ProofFileError, VerifierKey,
 };
-use tool_support::{During, Failure, Style, grouped, keys, printable};
+use tool_support::{During, Failure, Style, grouped, keys, printable, printed};
 
 use crate::cli::CheckProof;
 
@@ -51,7 +51,7 @@ pub(crate) fn check_proof(
         }
     };
     let outcome = check(&proof, bytes, &keys);
-    print(&proof, bytes, &outcome, style, out).during("cannot print")?;
+    printed(print(&proof, bytes, &outcome, style, out))?;
     Ok(match outcome {
         Outcome::Proven => 0,
         Outcome::Wrong(_) => 1,

@@ -7,7 +7,7 @@ use audit_core::siem::Producer;
 use audit_core::{JournalName, VerifierKey};
 use audit_store::{BundleOptions, ExportFormat};
 use tool_support::output::{Unfinished, Workshop};
-use tool_support::{AnyJournal, During, Failure, grouped, with_journal};
+use tool_support::{AnyJournal, During, Failure, grouped, printed, with_journal};
 
 use crate::cli::{Export, Format};
 
@@ -53,7 +53,7 @@ pub(crate) async fn export(
         }
     };
     journal.close().await;
-    writeln!(out, "{shown}: {chain}, {exported}").during("cannot print")?;
+    printed(writeln!(out, "{shown}: {chain}, {exported}"))?;
     Ok(0)
 }
 

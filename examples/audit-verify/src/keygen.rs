@@ -3,7 +3,7 @@
 use std::io::Write;
 
 use audit_core::{JournalName, Origin};
-use tool_support::{During, Failure, keys};
+use tool_support::{During, Failure, keys, printed};
 
 use crate::cli::{Keygen, Vkey};
 
@@ -16,7 +16,7 @@ pub(crate) fn keygen(arguments: &Keygen, out: &mut impl Write) -> Result<u8, Fai
         writeln!(out, "{}  give it to auditors:", public.display())?;
         writeln!(out, "{}", key.verifier())
     };
-    told().during("cannot print")?;
+    printed(told())?;
     Ok(0)
 }
 
@@ -30,6 +30,6 @@ pub(crate) fn vkey(arguments: &Vkey, out: &mut impl Write) -> Result<u8, Failure
     let origin = Origin::new(journal, arguments.chain.clone(), arguments.incarnation)
         .during("the chain's origin")?;
     let derived = key.renamed(&origin.to_string()).during("cannot derive the chain's key")?;
-    writeln!(out, "{derived}").during("cannot print")?;
+    printed(writeln!(out, "{derived}"))?;
     Ok(0)
 }

@@ -3,7 +3,7 @@
 use std::io::Write;
 
 use audit_store::Query;
-use tool_support::{AnyJournal, During, Failure, grouped, output, with_journal};
+use tool_support::{AnyJournal, During, Failure, grouped, output, printed, with_journal};
 
 use crate::cli::Prove;
 
@@ -30,13 +30,12 @@ pub(crate) async fn prove(arguments: &Prove, out: &mut (impl Write + Send)) -> R
     output::write(path, proof.to_string().as_bytes()).during(path.display())?;
     let head = proof.checkpoint().checkpoint().head;
     let hashes = proof.proof().hashes().len();
-    writeln!(
+    printed(writeln!(
         out,
         "{}: entry {} of {chain}, {hashes} hashes under the checkpoint of size {}",
         path.display(),
         grouped(*seq),
         grouped(head.size)
-    )
-    .during("cannot print")?;
+    ))?;
     Ok(0)
 }

@@ -5,7 +5,7 @@ use std::io::Write;
 use audit_core::{Actor, ActorKind, Entry, Outcome, Target, Timestamp};
 use audit_store::{Query, StoredEntry};
 use tool_support::{
-    AnyJournal, During, Failure, Style, grouped, number_of, printable, with_journal,
+    AnyJournal, During, Failure, Style, grouped, number_of, printable, printed, with_journal,
 };
 
 use crate::cli::Show;
@@ -38,7 +38,7 @@ pub(crate) async fn show(
         }
     };
     journal.close().await;
-    print(&entries, more, style, out).during("cannot print")?;
+    printed(print(&entries, more, style, out))?;
     Ok(0)
 }
 

@@ -10,7 +10,7 @@ use audit_core::{
 use audit_store::VerifyOptions;
 use indicatif::{ProgressBar, ProgressStyle};
 use serde::Serialize;
-use tool_support::{During, Failure, Style, keys, output, printable};
+use tool_support::{During, Failure, Style, keys, output, printable, printed};
 
 use crate::cli::Verify;
 use crate::database;
@@ -66,9 +66,9 @@ pub(crate) async fn verify(
         output::write(path, page.as_bytes()).during(path.display())?;
     }
     if arguments.json {
-        print_json(&report, arguments, generated, out).during("cannot print")?;
+        printed(print_json(&report, arguments, generated, out))?;
     } else {
-        text::print(&report, &arguments.source.to_string(), style, out).during("cannot print")?;
+        printed(text::print(&report, &arguments.source.to_string(), style, out))?;
     }
     Ok(report.exit_status())
 }

@@ -373,6 +373,21 @@ fn listing(folder: &Path) -> Vec<(PathBuf, u64)> {
     all
 }
 
+/// `audit-verify verify … | true`: the answer does not depend on who listens.
+#[tokio::test]
+async fn a_closed_pipe_changes_no_answer() {
+    let db = test_support::sqlite();
+    let fixture = Fixture::new(db.url()).await;
+    let (reader, writer) = std::io::pipe().unwrap();
+    drop(reader);
+    let status = Command::new(env!("CARGO_BIN_EXE_audit-verify"))
+        .args(["verify", &fixture.url, "--key", &fixture.public])
+        .stdout(writer)
+        .status()
+        .unwrap();
+    assert_eq!(status.code(), Some(0));
+}
+
 #[tokio::test]
 async fn wrong_use() {
     let db = test_support::sqlite();

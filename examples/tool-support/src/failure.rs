@@ -35,6 +35,18 @@ impl Display for Failure {
 
 impl Error for Failure {}
 
+/// Standard output that nobody reads any more, as of `| head`, changes no answer.
+///
+/// # Errors
+///
+/// Where printing failed for another reason.
+pub fn printed(outcome: std::io::Result<()>) -> Result<(), Failure> {
+    match outcome {
+        Err(error) if error.kind() == std::io::ErrorKind::BrokenPipe => Ok(()),
+        outcome => outcome.during("cannot print"),
+    }
+}
+
 /// Says what was being done when something failed.
 pub trait During<T> {
     /// `what`: what was being done.

@@ -10,7 +10,7 @@ mod run;
 mod style;
 
 pub use database::Database;
-pub use failure::{During, Failure};
+pub use failure::{During, Failure, printed};
 pub use journal::AnyJournal;
 pub use run::{INTERRUPTED, WRONG_USE, run};
 pub use style::{Painted, Style, grouped, number_of, printable};
