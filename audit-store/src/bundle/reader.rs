@@ -62,11 +62,18 @@ impl Checked {
         BundleError::Malformed { file: self.file.clone(), fault }
     }
 
-    /// Appends up to `most` further bytes to `buffer`; 0 at the end, which is then checked.
+    /// Appends up to `most` further bytes to `buffer`, at least one; 0 at the end, which is then
+    /// checked.
     fn read_into(&mut self, buffer: &mut Vec<u8>, most: usize) -> Result<usize, BundleError> {
         let before = buffer.len();
-        let most = u64::try_from(most).unwrap_or(u64::MAX);
-        let count = match self.bytes.by_ref().take(most).read_to_end(buffer) {
+        buffer.resize(before.saturating_add(most), 0);
+        let read = loop {
+            match self.bytes.read(buffer.get_mut(before..).unwrap_or_default()) {
+                Err(e) if e.kind() == io::ErrorKind::Interrupted => {}
+                read => break read,
+            }
+        };
+        let count = match read {
             Ok(count) => count,
             // What the unpacking of a damaged stream answers, and never a file.
             Err(e)
@@ -82,6 +89,7 @@ impl Checked {
             }
             Err(e) => return Err(BundleError::io(&self.path, e)),
         };
+        buffer.truncate(before.saturating_add(count));
         let fresh = buffer.get(before..).unwrap_or_default();
         self.read = self.read.saturating_add(u64::try_from(count).unwrap_or(u64::MAX));
         if let Some(expected) = &mut self.expected {

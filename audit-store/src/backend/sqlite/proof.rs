@@ -11,6 +11,14 @@ use crate::backend::proof::{
 };
 use crate::proof::nodes::split_hashes;
 
+/// CROSS JOIN keeps the order as it is written: the planner would rather walk all tiles of the chain
+/// and look each of them up in the list.
+const WIDEST_TILES: &str = "SELECT t.level, t.idx, t.hashes
+    FROM json_each(?2) AS place CROSS JOIN audit_tile AS t
+        ON t.chain = ?1 AND t.level = place.value ->> 0 AND t.idx = place.value ->> 1
+    WHERE t.width = (SELECT max(w.width) FROM audit_tile AS w
+        WHERE w.chain = ?1 AND w.level = place.value ->> 0 AND w.idx = place.value ->> 1)";
+
 impl ProofSql for Sqlite {
     /// Deferred: the first read takes the snapshot.
     const BEGIN_SNAPSHOT: &'static str = "BEGIN";
@@ -97,20 +105,14 @@ impl ProofSql for Sqlite {
         if places.is_empty() {
             return Ok(Vec::new());
         }
-        sqlx::query(
-            "SELECT t.level, t.idx, t.hashes
-            FROM json_each(?2) AS place JOIN audit_tile AS t
-                ON t.chain = ?1 AND t.level = place.value ->> 0 AND t.idx = place.value ->> 1
-            WHERE t.width = (SELECT max(w.width) FROM audit_tile AS w
-                WHERE w.chain = ?1 AND w.level = place.value ->> 0 AND w.idx = place.value ->> 1)",
-        )
-        .bind(chain)
-        .bind(serde_json::to_string(places).map_err(|e| sqlx::Error::Encode(e.into()))?)
-        .fetch_all(conn)
-        .await?
-        .iter()
-        .map(stored_tile)
-        .collect()
+        sqlx::query(WIDEST_TILES)
+            .bind(chain)
+            .bind(serde_json::to_string(places).map_err(|e| sqlx::Error::Encode(e.into()))?)
+            .fetch_all(conn)
+            .await?
+            .iter()
+            .map(stored_tile)
+            .collect()
     }
 
     async fn insert_tile(
@@ -361,4 +363,29 @@ fn checkpoint(row: &SqliteRow) -> sqlx::Result<CheckpointRow> {
 
 fn to_i64(value: u64) -> sqlx::Result<i64> {
     i64::try_from(value).map_err(|e| sqlx::Error::Encode(e.into()))
+}
+
+#[cfg(test)]
+mod tests {
+    use sqlx::{AssertSqlSafe, Connection as _, Executor as _};
+
+    use super::*;
+
+    #[tokio::test]
+    async fn tiles_are_looked_up_and_not_searched() {
+        let mut conn = SqliteConnection::connect("sqlite::memory:").await.unwrap();
+        let tables = include_str!("../../../migrations/sqlite/0001_journal.sql");
+        conn.execute(tables).await.unwrap();
+        let explain = AssertSqlSafe(format!("EXPLAIN QUERY PLAN {WIDEST_TILES}"));
+        let plan = sqlx::query(explain).fetch_all(&mut conn).await.unwrap();
+        let steps: Vec<String> = plan.iter().map(|step| step.get("detail")).collect();
+        assert!(steps[0].starts_with("SCAN place"), "{steps:#?}");
+        let by_key = |name: &str, columns: &str| {
+            steps
+                .iter()
+                .any(|step| step.starts_with(&format!("SEARCH {name} ")) && step.ends_with(columns))
+        };
+        assert!(by_key("t", "(chain=? AND level=? AND idx=? AND width=?)"), "{steps:#?}");
+        assert!(by_key("w", "(chain=? AND level=? AND idx=?)"), "{steps:#?}");
+    }
 }
