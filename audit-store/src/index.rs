@@ -2,9 +2,11 @@
 //! entries' bytes and nothing else.
 
 pub(crate) mod check;
+mod handed;
 pub(crate) mod poster;
 pub(crate) mod posting;
 pub(crate) mod prune;
+mod scan;
 pub(crate) mod segment;
 mod siphash;
 pub(crate) mod task;
@@ -29,7 +31,7 @@ impl<DB: Backend> Journal<DB> {
     ///
     /// [`PostError`]; what was posted before stays, the rest is done by the next call.
     pub async fn post_index(&self) -> Result<u64, PostError> {
-        task::post(&self.store, None).await
+        task::post_all(&self.store).await
     }
 
     /// Drops the query index of one chain and makes it anew from the entries, for an index that
@@ -56,6 +58,6 @@ impl<DB: Backend> Journal<DB> {
             ..state
         };
         tx.commit().await?;
-        post_chain(&self.store, empty).await
+        post_chain(&self.store, empty, &mut handed::Handed::default()).await
     }
 }

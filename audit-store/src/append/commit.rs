@@ -309,7 +309,15 @@ impl Work {
         written: Written,
         outcomes: &mut [Option<Outcome>],
     ) {
-        let mut receipts = self.group.committed(store, written).into_iter();
+        let receipts = self.group.committed(store, written);
+        if let Some(first) = receipts.first()
+            && receipts.len() == self.events.len()
+        {
+            // Nobody needs them any more; so they need not be read back to be posted.
+            let events = std::mem::take(&mut self.events);
+            store.follower.hand_over(self.group.id, first.seq, events);
+        }
+        let mut receipts = receipts.into_iter();
         for (index, count) in &self.jobs {
             set(outcomes, *index, Ok(receipts.by_ref().take(*count).collect()));
         }

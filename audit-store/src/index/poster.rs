@@ -11,6 +11,7 @@ use audit_core::Entry;
 use crate::backend::index::{ChainState, Posted, StoredPage};
 use crate::backend::{Backend, Schema};
 use crate::error::DatabaseError;
+use crate::index::handed::Handed;
 use crate::index::posting::PostingError;
 use crate::index::segment::{SEGMENT_ENTRIES, Segment, SegmentBuilder, farthest, step};
 use crate::index::terms::TermHasher;
@@ -60,6 +61,7 @@ impl Step {
         conn: &mut DB::Connection,
         schema: &Schema,
         state: ChainState,
+        handed: &mut Handed,
     ) -> Result<Option<Self>, PostError> {
         let from = state.posted;
         let full = state.size.saturating_sub(state.size.checked_rem(SEGMENT_ENTRIES).unwrap_or(0));
@@ -82,7 +84,16 @@ impl Step {
         let mut hasher = TermHasher::default();
         let mut next = from.upto;
         while next < to {
+            if let Some(event) = handed.take(next) {
+                if let Some(builder) = builder_of(&mut builders, next) {
+                    hasher.canonical(&event, |term| builder.add(next, term));
+                }
+                next = next.saturating_add(1);
+                continue;
+            }
+            // What was not handed over has to be read.
             let end = std::cmp::min(next.saturating_add(READ), to);
+            let end = std::cmp::min(end, handed.first().unwrap_or(end));
             for (seq, body) in DB::bodies(conn, schema, state.id, next..end).await? {
                 if let Some(builder) = builder_of(&mut builders, seq) {
                     post_entry(&mut hasher, builder, seq, &body);
@@ -158,11 +169,12 @@ fn runs(segments: &[Segment]) -> Vec<(u8, Range<u64>)> {
 pub(crate) async fn post_chain<DB: Backend>(
     store: &Store<DB>,
     mut state: ChainState,
+    handed: &mut Handed,
 ) -> Result<u64, PostError> {
     let mut posted = 0_u64;
     loop {
         let mut reader = store.pool.acquire().await?;
-        let step = Step::prepare::<DB>(&mut reader, &store.schema, state).await?;
+        let step = Step::prepare::<DB>(&mut reader, &store.schema, state, handed).await?;
         drop(reader);
         let Some(step) = step else { return Ok(posted) };
         let turn = if DB::WRITES_ALONE { store.turn().await } else { None };
