@@ -8,7 +8,6 @@ pub(crate) mod posting;
 pub(crate) mod prune;
 mod scan;
 pub(crate) mod segment;
-mod siphash;
 pub(crate) mod task;
 pub(crate) mod terms;
 
