@@ -11,17 +11,16 @@ mod reader;
 mod zip;
 
 pub use error::{BundleError, BundleFault, ZipRule};
-pub use reader::{LineBlock, LineReader};
+pub use reader::{LineBlock, LineFile, LineReader};
 pub use zip::{MAX_ZIP_MEMBERS, MAX_ZIP_RATIO};
 
 use std::collections::BTreeSet;
-use std::io::Read;
 use std::path::{Path, PathBuf};
 
-use audit_core::{BundleFile, BundlePath, Manifest};
+use audit_core::{BundlePath, Manifest};
 
 use directory::BundleDirectory;
-use reader::Checked;
+use reader::{OpenSource, Opened};
 use zip::ZipDirectory;
 
 /// The greatest manifest that is read. One of [`MAX_ZIP_MEMBERS`] checkpoints stays below it.
@@ -74,8 +73,13 @@ impl Bundle {
         } else {
             return Err(BundleError::NotABundle { path: path.to_owned() });
         };
-        let manifest =
-            source.open(path, &BundlePath::Manifest, None)?.into_text(MAX_MANIFEST_BYTES)?;
+        let mut file = Opened {
+            path: path.to_owned(),
+            file: BundlePath::Manifest.to_string(),
+            source: source.open(&BundlePath::Manifest)?,
+            listed: None,
+        };
+        let manifest = file.read()?.into_text(MAX_MANIFEST_BYTES)?;
         let manifest = Manifest::parse(&manifest).map_err(|source| BundleError::Malformed {
             file: BundlePath::Manifest.to_string(),
             fault: BundleFault::Manifest(source),
@@ -130,32 +134,37 @@ impl Bundle {
     /// the manifest says; [`BundleError::Refused`] and [`BundleError::Io`] as for
     /// [`open`](Self::open).
     pub fn text(&self, file: &BundlePath) -> Result<String, BundleError> {
-        self.checked(file)?.into_text(MAX_SMALL_FILE_BYTES)
+        self.opened(file)?.read()?.into_text(MAX_SMALL_FILE_BYTES)
     }
 
-    /// Streams the lines of `entries.jsonl` or `disclosures.jsonl`, in blocks.
+    /// Opens `entries.jsonl` or `disclosures.jsonl`, to be read line by line.
     ///
-    /// The reader is independent of this value and of other readers, and may be sent to a thread.
-    /// The file's size and hash are compared with the manifest when its end is reached.
+    /// What is opened is independent of this value and of other files opened, and may be sent to a
+    /// thread.
     ///
     /// # Errors
     ///
     /// As for [`text`](Self::text).
-    pub fn lines(&self, file: &BundlePath) -> Result<LineReader, BundleError> {
+    pub fn lines(&self, file: &BundlePath) -> Result<LineFile, BundleError> {
         let longest = if *file == BundlePath::Entries {
             MAX_ENTRY_LINE_BYTES
         } else {
             MAX_DISCLOSURE_LINE_BYTES
         };
-        Ok(LineReader::new(self.checked(file)?, longest))
+        Ok(LineFile::new(self.opened(file)?, longest))
     }
 
-    fn checked(&self, file: &BundlePath) -> Result<Checked, BundleError> {
+    fn opened(&self, file: &BundlePath) -> Result<Opened, BundleError> {
         let listed = self.manifest.files.get(file).ok_or_else(|| BundleError::Malformed {
             file: file.to_string(),
             fault: BundleFault::Unlisted,
         })?;
-        self.source.open(&self.path, file, Some(*listed))
+        Ok(Opened {
+            path: self.path.clone(),
+            file: file.to_string(),
+            source: self.source.open(file)?,
+            listed: Some(*listed),
+        })
     }
 }
 
@@ -167,25 +176,14 @@ impl Source {
         }
     }
 
-    /// Opens a file; `listed` is what the manifest says of it.
-    fn open(
-        &self,
-        root: &Path,
-        file: &BundlePath,
-        listed: Option<BundleFile>,
-    ) -> Result<Checked, BundleError> {
-        let missing =
-            || BundleError::Malformed { file: file.to_string(), fault: BundleFault::Missing };
-        let (bytes, size, crc): (Box<dyn Read + Send>, _, _) = match self {
-            Self::Directory(directory) => {
-                let opened = directory.open(file)?.ok_or_else(missing)?;
-                (Box::new(opened.bytes), opened.size, None)
-            }
-            Self::Zip(directory) => {
-                let member = directory.open(file)?.ok_or_else(missing)?;
-                (Box::new(member.bytes), member.size, Some(member.crc))
-            }
+    fn open(&self, file: &BundlePath) -> Result<OpenSource, BundleError> {
+        let opened = match self {
+            Self::Directory(directory) => directory.open(file)?.map(OpenSource::File),
+            Self::Zip(directory) => directory.open(file)?.map(OpenSource::Member),
         };
-        Checked::new(root, file.to_string(), bytes, size, crc, listed)
+        opened.ok_or_else(|| BundleError::Malformed {
+            file: file.to_string(),
+            fault: BundleFault::Missing,
+        })
     }
 }

@@ -75,7 +75,7 @@ pub use export::{
 
 // An auditor's bundle.
 pub use bundle::{
-    Bundle, BundleError, BundleFault, LineBlock, LineReader, MAX_DISCLOSURE_LINE_BYTES,
+    Bundle, BundleError, BundleFault, LineBlock, LineFile, LineReader, MAX_DISCLOSURE_LINE_BYTES,
     MAX_ENTRY_LINE_BYTES, MAX_MANIFEST_BYTES, MAX_SMALL_FILE_BYTES, MAX_ZIP_MEMBERS, MAX_ZIP_RATIO,
     ZipRule,
 };

@@ -222,7 +222,8 @@ async fn directory_and_archive_hold_the_same_and_are_intact<T: Place>(db: T) {
         assert!(findings.is_empty(), "{name}: {findings:#?}");
         let mut lines = 0;
         let bundle = Bundle::open(at(name)).unwrap();
-        let mut reader = bundle.lines(&BundlePath::Disclosures).unwrap();
+        let mut file = bundle.lines(&BundlePath::Disclosures).unwrap();
+        let mut reader = file.lines().unwrap();
         let mut before = None;
         while let Some(block) = reader.next_block().unwrap() {
             for line in block.lines() {
@@ -318,7 +319,8 @@ async fn what_is_withheld_is_seen_and_verifies<T: Place>(db: T) {
         assert_eq!(manifest.filter.as_ref(), filter.as_object());
         let bundle = Bundle::open(&place).unwrap();
         let (mut withheld, mut seq) = (0, 0);
-        let mut reader = bundle.lines(&BundlePath::Entries).unwrap();
+        let mut file = bundle.lines(&BundlePath::Entries).unwrap();
+        let mut reader = file.lines().unwrap();
         while let Some(block) = reader.next_block().unwrap() {
             for line in block.lines() {
                 match EntryLine::parse(line).unwrap() {
@@ -333,7 +335,8 @@ async fn what_is_withheld_is_seen_and_verifies<T: Place>(db: T) {
             }
         }
         assert_eq!((seq, withheld), (400, 199), "all even ones but the first");
-        let mut reader = bundle.lines(&BundlePath::Disclosures).unwrap();
+        let mut file = bundle.lines(&BundlePath::Disclosures).unwrap();
+        let mut reader = file.lines().unwrap();
         let (mut plain, mut kept_back) = (0, 0);
         while let Some(block) = reader.next_block().unwrap() {
             for line in block.lines() {

@@ -23,7 +23,8 @@ fuzz_target!(|archive: &[u8]| {
             let _ = bundle.text(file);
         }
         for file in [BundlePath::Entries, BundlePath::Disclosures] {
-            let Ok(mut lines) = bundle.lines(&file) else { continue };
+            let Ok(mut file) = bundle.lines(&file) else { continue };
+            let Ok(mut lines) = file.lines() else { continue };
             while let Ok(Some(block)) = lines.next_block() {
                 assert!(block.lines().all(|line| !line.contains('\n')));
             }

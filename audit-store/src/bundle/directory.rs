@@ -2,7 +2,7 @@
 
 use std::collections::{BTreeMap, BTreeSet};
 use std::fs::{self, File};
-use std::io::{Read as _, Take};
+use std::io::{self, Read as _, Seek as _, Take};
 use std::path::{Path, PathBuf};
 
 use audit_core::BundlePath;
@@ -17,10 +17,20 @@ pub(super) struct BundleDirectory {
     strangers: BTreeMap<String, BundleFault>,
 }
 
-/// A file opened for reading: at most its size at that moment and one byte more can be read.
+/// A file opened for reading.
+#[derive(Debug)]
 pub(super) struct OpenFile {
-    pub(super) bytes: Take<File>,
-    pub(super) size: u64,
+    file: File,
+    size: u64,
+}
+
+impl OpenFile {
+    /// The file's size when it was opened and its bytes from the beginning, at most one more than
+    /// that.
+    pub(super) fn bytes(&mut self) -> io::Result<(u64, Take<&mut File>)> {
+        self.file.rewind()?;
+        Ok((self.size, (&mut self.file).take(self.size.saturating_add(1))))
+    }
 }
 
 /// How many names that have no place in a bundle are remembered.
@@ -86,9 +96,8 @@ impl BundleDirectory {
         }
         let path = self.root.join(file.to_string());
         let io = |source| BundleError::io(&path, source);
-        let opened = File::open(&path).map_err(io)?;
-        let size = opened.metadata().map_err(io)?.len();
-        let bytes = opened.take(size.saturating_add(1));
-        Ok(Some(OpenFile { bytes, size }))
+        let file = File::open(&path).map_err(io)?;
+        let size = file.metadata().map_err(io)?.len();
+        Ok(Some(OpenFile { file, size }))
     }
 }

@@ -60,7 +60,7 @@ impl BundleError {
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
 #[non_exhaustive]
 pub enum BundleFault {
-    /// The packed data cannot be unpacked, or do not have the checksum the archive states.
+    /// The packed data cannot be unpacked, or do not have the size and checksum the archive states.
     #[error("is damaged inside the archive")]
     Damaged,
     /// The bytes hash to something else than the manifest says.
@@ -138,19 +138,15 @@ pub enum ZipRule {
     #[error("manifest.json must come first")]
     ManifestNotFirst,
     /// A compression method other than stored and deflated.
-    #[error("compression method {method} is refused, only stored and deflated are taken")]
-    #[non_exhaustive]
-    Method {
-        /// The method's number.
-        method: u16,
-    },
+    #[error("only stored and deflated members are taken")]
+    Method,
     /// A name that has no place in a bundle, a path among them.
     #[error("the name has no place in a bundle")]
     Name,
     /// A directory, a link or a device.
     #[error("only plain files are taken")]
     NotAFile,
-    /// Not an archive, a cut one, or one with bytes behind its end.
+    /// Not an archive, a cut one, a part of one, or one with bytes behind its end.
     #[error("not a whole zip archive")]
     NotAnArchive,
     /// Members that share bytes.
@@ -163,9 +159,9 @@ pub enum ZipRule {
         /// The greatest ratio.
         limit: u64,
     },
-    /// An archive of several parts.
-    #[error("archives of several parts are refused")]
-    SeveralDisks,
+    /// Bytes that belong to no member follow this one.
+    #[error("bytes that belong to no member follow it")]
+    StrayBytes,
     /// More members than any bundle has.
     #[error("more than {limit} members")]
     #[non_exhaustive]

@@ -5,9 +5,10 @@ use std::io::{self, Read};
 use std::path::{Path, PathBuf};
 
 use audit_core::BundleFile;
-use flate2::Crc;
 use sha2::{Digest as _, Sha256};
 
+use super::directory::OpenFile;
+use super::zip::OpenMember;
 use super::{BundleError, BundleFault};
 
 /// Blocks hold whole tiles of lines, so that a block's leaves fill tiles without remainder.
@@ -17,14 +18,63 @@ const BLOCK_BYTES: usize = 1 << 20;
 /// … and at the latest here, whatever its size.
 const BLOCK_LINES: usize = 4_096;
 
-/// A file's bytes, compared at their end with what the manifest and the archive say.
-pub(super) struct Checked {
-    path: PathBuf,
-    file: String,
-    bytes: Box<dyn Read + Send>,
+/// A file of a bundle that has been opened.
+#[derive(Debug)]
+pub(super) struct Opened {
+    /// The bundle's place.
+    pub(super) path: PathBuf,
+    pub(super) file: String,
+    pub(super) source: OpenSource,
+    /// What the manifest says of it.
+    pub(super) listed: Option<BundleFile>,
+}
+
+#[derive(Debug)]
+pub(super) enum OpenSource {
+    File(OpenFile),
+    Member(OpenMember),
+}
+
+impl Opened {
+    /// The file from its beginning.
+    pub(super) fn read(&mut self) -> Result<Checked<'_>, BundleError> {
+        let io = |source| BundleError::io(&self.path, source);
+        let (size, bytes, packed): (u64, Box<dyn Read + Send + '_>, bool) = match &mut self.source {
+            OpenSource::File(file) => {
+                let (size, bytes) = file.bytes().map_err(io)?;
+                (size, Box::new(bytes), false)
+            }
+            OpenSource::Member(member) => {
+                let (size, bytes) = member.bytes().map_err(io)?;
+                (size, Box::new(bytes), true)
+            }
+        };
+        if let Some(BundleFile { bytes: expected, .. }) = self.listed
+            && expected != size
+        {
+            let fault = BundleFault::Size { expected, found: size };
+            return Err(BundleError::Malformed { file: self.file.clone(), fault });
+        }
+        Ok(Checked {
+            path: &self.path,
+            file: &self.file,
+            bytes,
+            packed,
+            read: 0,
+            expected: self.listed.map(|file| Expected { file, state: Sha256::new() }),
+        })
+    }
+}
+
+/// A file's bytes, compared at their end with what the manifest says.
+pub(super) struct Checked<'a> {
+    path: &'a Path,
+    file: &'a str,
+    bytes: Box<dyn Read + Send + 'a>,
+    /// Out of an archive, which compares them with its checksum.
+    packed: bool,
     read: u64,
     expected: Option<Expected>,
-    crc: Option<(Crc, u32)>,
 }
 
 struct Expected {
@@ -32,34 +82,9 @@ struct Expected {
     state: Sha256,
 }
 
-impl Checked {
-    /// `size` is what the file system or the archive says, `listed` what the manifest says.
-    pub(super) fn new(
-        path: &Path,
-        file: String,
-        bytes: Box<dyn Read + Send>,
-        size: u64,
-        crc: Option<u32>,
-        listed: Option<BundleFile>,
-    ) -> Result<Self, BundleError> {
-        if let Some(BundleFile { bytes: expected, .. }) = listed
-            && expected != size
-        {
-            let fault = BundleFault::Size { expected, found: size };
-            return Err(BundleError::Malformed { file, fault });
-        }
-        Ok(Self {
-            path: path.to_owned(),
-            file,
-            bytes,
-            read: 0,
-            expected: listed.map(|file| Expected { file, state: Sha256::new() }),
-            crc: crc.map(|expected| (Crc::new(), expected)),
-        })
-    }
-
+impl Checked<'_> {
     fn malformed(&self, fault: BundleFault) -> BundleError {
-        BundleError::Malformed { file: self.file.clone(), fault }
+        BundleError::Malformed { file: self.file.to_owned(), fault }
     }
 
     /// Appends up to `most` further bytes to `buffer`, at least one; 0 at the end, which is then
@@ -73,11 +98,12 @@ impl Checked {
                 read => break read,
             }
         };
+        buffer.truncate(before.saturating_add(*read.as_ref().unwrap_or(&0)));
         let count = match read {
             Ok(count) => count,
             // What the unpacking of a damaged stream answers, and never a file.
             Err(e)
-                if self.crc.is_some()
+                if self.packed
                     && matches!(
                         e.kind(),
                         io::ErrorKind::InvalidInput
@@ -87,9 +113,8 @@ impl Checked {
             {
                 return Err(self.malformed(BundleFault::Damaged));
             }
-            Err(e) => return Err(BundleError::io(&self.path, e)),
+            Err(e) => return Err(BundleError::io(self.path, e)),
         };
-        buffer.truncate(before.saturating_add(count));
         let fresh = buffer.get(before..).unwrap_or_default();
         self.read = self.read.saturating_add(u64::try_from(count).unwrap_or(u64::MAX));
         if let Some(expected) = &mut self.expected {
@@ -98,9 +123,6 @@ impl Checked {
                 let fault = BundleFault::Size { expected: expected.file.bytes, found: self.read };
                 return Err(self.malformed(fault));
             }
-        }
-        if let Some((crc, _)) = &mut self.crc {
-            crc.update(fresh);
         }
         if count == 0 {
             self.finish()?;
@@ -121,12 +143,7 @@ impl Checked {
                 return Err(self.malformed(fault));
             }
         }
-        match self.crc.take() {
-            Some((crc, expected)) if crc.sum() != expected => {
-                Err(self.malformed(BundleFault::Damaged))
-            }
-            _ => Ok(()),
-        }
+        Ok(())
     }
 
     /// The whole file, where it is text of at most `limit` bytes.
@@ -141,9 +158,41 @@ impl Checked {
     }
 }
 
-impl fmt::Debug for Checked {
+impl fmt::Debug for Checked<'_> {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.debug_struct("Checked").field("file", &self.file).finish_non_exhaustive()
+    }
+}
+
+/// A file of lines that has been opened: `entries.jsonl` or `disclosures.jsonl`.
+#[derive(Debug)]
+pub struct LineFile {
+    opened: Opened,
+    longest: usize,
+}
+
+impl LineFile {
+    pub(super) fn new(opened: Opened, longest: usize) -> Self {
+        Self { opened, longest }
+    }
+
+    /// Reads the file, from its beginning.
+    ///
+    /// The file's size and hash are compared with the manifest when its end is reached.
+    ///
+    /// # Errors
+    ///
+    /// [`BundleError::Malformed`] where the file has another size than the manifest says;
+    /// [`BundleError::Io`].
+    pub fn lines(&mut self) -> Result<LineReader<'_>, BundleError> {
+        Ok(LineReader {
+            longest: self.longest,
+            source: self.opened.read()?,
+            next_line: 0,
+            rest: Vec::new(),
+            ended: false,
+            fault: None,
+        })
     }
 }
 
@@ -153,8 +202,8 @@ impl fmt::Debug for Checked {
 /// fall on tile boundaries. A block is about a megabyte; with 256 lines of the greatest length it
 /// is larger. Memory is that of the blocks in use.
 #[derive(Debug)]
-pub struct LineReader {
-    source: Checked,
+pub struct LineReader<'a> {
+    source: Checked<'a>,
     longest: usize,
     next_line: u64,
     /// Bytes read and not yet handed out: the beginning of the next block.
@@ -164,11 +213,7 @@ pub struct LineReader {
     fault: Option<BundleError>,
 }
 
-impl LineReader {
-    pub(super) fn new(source: Checked, longest: usize) -> Self {
-        Self { source, longest, next_line: 0, rest: Vec::new(), ended: false, fault: None }
-    }
-
+impl LineReader<'_> {
     /// The next block, `None` behind the last line.
     ///
     /// # Errors

@@ -1,19 +1,26 @@
-//! A reader of zip archives that knows only what a bundle may contain.
+//! A bundle in one archive: the zip crate reads it, and is held to what a bundle may contain.
 //!
 //! General zip readers are generous: they skip over junk, keep one of two members of a name and
 //! follow what the archive says about its sizes. An auditor's input comes from the audited party,
-//! so this one refuses whatever a bundle has no use for. APPNOTE.TXT 6.3.10 sections 4.3 and 4.5.
+//! so what could be read in two ways is refused: the members stand one behind the other from the
+//! first byte to the central directory, each under one header said twice, and the directory and
+//! its end records reach to the last byte.
+
+mod tail;
 
 use std::collections::BTreeMap;
 use std::fs::File;
-use std::io::{self, BufReader, Read, Seek, SeekFrom, Take};
+use std::io::{self, BufReader, Read};
 use std::path::{Path, PathBuf};
-
-use flate2::bufread::DeflateDecoder;
+use std::sync::Arc;
 
 use audit_core::BundlePath;
+use zip::read::{ArchiveOffset, Config, HasZipMetadata as _, ZipArchiveMetadata, ZipFileEntry};
+use zip::result::ZipError;
+use zip::{CompressionMethod, ZipArchive, ZipReadOptions};
 
 use super::{BundleError, ZipRule};
+use tail::Tail;
 
 /// The most members an archive may have.
 ///
@@ -29,362 +36,181 @@ pub const MAX_ZIP_RATIO: u64 = 700;
 /// Members up to this size are not judged by [`MAX_ZIP_RATIO`].
 const RATIO_FLOOR: u64 = 1 << 20;
 
-const END: u32 = 0x0605_4b50;
-const END64: u32 = 0x0606_4b50;
-const LOCATOR64: u32 = 0x0706_4b50;
-const CENTRAL: u32 = 0x0201_4b50;
-const LOCAL: u32 = 0x0403_4b50;
-const END_LEN: u64 = 22;
-const LOCATOR64_LEN: u64 = 20;
-const END64_LEN: u64 = 56;
-const LOCAL_LEN: u64 = 30;
-
 /// Encrypted, compressed patched data, strong encryption, masked headers: none has a place here.
 const REFUSED_FLAGS: u16 = 0x0001 | 0x0020 | 0x0040 | 0x2000;
-const STORED: u16 = 0;
-const DEFLATED: u16 = 8;
+/// Sizes and checksum stand once more behind the data.
+const DESCRIPTOR_FLAG: u16 = 0x0008;
+/// With and without a signature, of narrow and of wide sizes.
+const DESCRIPTOR_LENGTHS: [u64; 4] = [12, 16, 20, 24];
+const LOCAL_HEADER_LENGTH: u64 = 30;
 
 /// The directory of an opened archive; members are read by [`ZipDirectory::open`].
 #[derive(Debug)]
 pub(super) struct ZipDirectory {
     path: PathBuf,
-    members: BTreeMap<BundlePath, Member>,
+    archive: Arc<ZipArchiveMetadata>,
+    /// Where in the central directory each member stands.
+    members: BTreeMap<BundlePath, usize>,
 }
 
-#[derive(Debug, Clone, Copy)]
-struct Member {
-    offset: u64,
-    /// Where the next member, or the directory, begins: this one must end before.
-    limit: u64,
-    packed: u64,
-    size: u64,
-    crc: u32,
-    deflated: bool,
-}
-
-/// A member's bytes, unpacked. At most its stated size and one byte more can be read from it.
-pub(super) type MemberReader = Take<Box<dyn Read + Send>>;
-
-/// A member opened for reading, and the CRC-32 that its bytes must have.
+/// A member opened for reading.
+#[derive(Debug)]
 pub(super) struct OpenMember {
-    pub(super) bytes: MemberReader,
-    pub(super) size: u64,
-    pub(super) crc: u32,
+    archive: Arc<ZipArchiveMetadata>,
+    index: usize,
+    file: BufReader<File>,
 }
 
 impl ZipDirectory {
-    /// Reads the directory of the archive at `path` and checks every rule that it can show.
+    /// Reads the directory of the archive at `path` and checks every rule that all headers show.
     pub(super) fn read(path: &Path) -> Result<Self, BundleError> {
         let io = |source| BundleError::io(path, source);
         let file = File::open(path).map_err(io)?;
         let len = file.metadata().map_err(io)?.len();
-        let mut file = BufReader::with_capacity(64 << 10, file);
-        let end = End::read(&mut file, len)
-            .map_err(|fault| fault.at("the end of the central directory", path))?;
-        let members =
-            read_members(&mut file, &end).map_err(|(name, fault)| fault.at(&name, path))?;
-        Ok(Self { path: path.to_owned(), members })
+        // Headers are read where they stand: what is read ahead of one is thrown away.
+        let file = BufReader::with_capacity(4 << 10, file);
+        let (archive, members) = read(file, len).map_err(|(name, fault)| fault.at(&name, path))?;
+        Ok(Self { path: path.to_owned(), archive, members })
     }
 
     pub(super) fn paths(&self) -> impl Iterator<Item = &BundlePath> {
         self.members.keys()
     }
 
-    /// Opens one member, from its beginning; `None` where there is no such member.
+    /// Opens one member; `None` where there is no such member.
     pub(super) fn open(&self, name: &BundlePath) -> Result<Option<OpenMember>, BundleError> {
-        let Some(member) = self.members.get(name) else { return Ok(None) };
-        let shown = name.to_string();
-        let mut file = File::open(&self.path).map_err(|e| BundleError::io(&self.path, e))?;
-        let start =
-            member.data_start(&mut file, &shown).map_err(|fault| fault.at(&shown, &self.path))?;
-        file.seek(SeekFrom::Start(start)).map_err(|e| BundleError::io(&self.path, e))?;
-        let packed = BufReader::with_capacity(256 << 10, file.take(member.packed));
-        let bytes: Box<dyn Read + Send> =
-            if member.deflated { Box::new(DeflateDecoder::new(packed)) } else { Box::new(packed) };
-        let bytes = bytes.take(member.size.saturating_add(1));
-        Ok(Some(OpenMember { bytes, size: member.size, crc: member.crc }))
+        let Some(index) = self.members.get(name) else { return Ok(None) };
+        let file = File::open(&self.path).map_err(|e| BundleError::io(&self.path, e))?;
+        let file = BufReader::with_capacity(256 << 10, file);
+        Ok(Some(OpenMember { archive: Arc::clone(&self.archive), index: *index, file }))
     }
 }
 
-impl Member {
-    /// Where the packed bytes begin, after the local header, which must agree with the directory.
-    fn data_start(&self, file: &mut File, name: &str) -> Result<u64, Fault> {
-        file.seek(SeekFrom::Start(self.offset))?;
-        let mut header = [0; 30];
-        file.read_exact(&mut header)?;
-        let mut fields = Fields(&header);
-        let signature = fields.u32()?;
-        let _version = fields.u16()?;
-        let flags = fields.u16()?;
-        let method = fields.u16()?;
-        fields.skip(16)?;
-        let name_len = u64::from(fields.u16()?);
-        let extra_len = u64::from(fields.u16()?);
-        let mut stored_name = Vec::new();
-        file.take(name_len).read_to_end(&mut stored_name)?;
-        let expected = if self.deflated { DEFLATED } else { STORED };
-        if signature != LOCAL
-            || method != expected
-            || flags & REFUSED_FLAGS != 0
-            || stored_name != name.as_bytes()
-        {
-            return Err(Fault::Rule(ZipRule::HeadersDisagree));
-        }
-        let start = self
-            .offset
-            .checked_add(LOCAL_LEN)
-            .and_then(|at| at.checked_add(name_len))
-            .and_then(|at| at.checked_add(extra_len))
-            .ok_or(Fault::Rule(ZipRule::Overlap))?;
-        match start.checked_add(self.packed) {
-            Some(end) if end <= self.limit => Ok(start),
-            _ => Err(Fault::Rule(ZipRule::Overlap)),
-        }
+impl OpenMember {
+    /// The member's stated size and its bytes, unpacked, from the beginning.
+    ///
+    /// More than the stated size is an error of reading, and so is another checksum at the end.
+    pub(super) fn bytes(&mut self) -> io::Result<(u64, impl Read + Send)> {
+        let entry = self.archive.entry(self.index)?;
+        let size = entry.size();
+        Ok((size, entry.with_reader(&mut self.file, ZipReadOptions::new())?))
     }
 }
 
-/// What the end records say about the central directory.
-struct End {
-    members: u64,
-    offset: u64,
-    size: u64,
-}
+type Members = (Arc<ZipArchiveMetadata>, BTreeMap<BundlePath, usize>);
 
-impl End {
-    fn read(file: &mut BufReader<File>, len: u64) -> Result<Self, Fault> {
-        let at = len.checked_sub(END_LEN).ok_or(Fault::Rule(ZipRule::NotAnArchive))?;
-        file.seek(SeekFrom::Start(at))?;
-        let mut record = [0; 22];
-        file.read_exact(&mut record)?;
-        let mut fields = Fields(&record);
-        // A comment would stand behind this record, so with one the signature is not found here.
-        if fields.u32()? != END {
-            return Err(Fault::Rule(ZipRule::NotAnArchive));
-        }
-        let disks = (fields.u16()?, fields.u16()?);
-        let (here, total) = (fields.u16()?, fields.u16()?);
-        let (size, offset) = (fields.u32()?, fields.u32()?);
-        if fields.u16()? != 0 {
-            return Err(Fault::Rule(ZipRule::NotAnArchive));
-        }
-        let wide = total == u16::MAX || size == u32::MAX || offset == u32::MAX;
-        if wide && let Some(end) = Self::read_wide(file, at)? {
-            return Ok(end);
-        }
-        if disks != (0, 0) || here != total {
-            return Err(Fault::Rule(ZipRule::SeveralDisks));
-        }
-        Self { members: total.into(), offset: offset.into(), size: size.into() }.ending_at(at)
+fn read(mut file: BufReader<File>, len: u64) -> Result<Members, (String, Fault)> {
+    let directory = |fault| ("the central directory".to_owned(), fault);
+    let tail = Tail::read(&mut file, len).map_err(directory)?;
+    if tail.members > MAX_ZIP_MEMBERS {
+        return Err(directory(ZipRule::TooManyMembers { limit: MAX_ZIP_MEMBERS }.into()));
     }
-
-    /// The zip64 record, where the locator before `end_at` names one.
-    fn read_wide(file: &mut BufReader<File>, end_at: u64) -> Result<Option<Self>, Fault> {
-        let Some(at) = end_at.checked_sub(LOCATOR64_LEN) else { return Ok(None) };
-        file.seek(SeekFrom::Start(at))?;
-        let mut record = [0; 20];
-        file.read_exact(&mut record)?;
-        let mut fields = Fields(&record);
-        if fields.u32()? != LOCATOR64 {
-            return Ok(None);
-        }
-        let disk = fields.u32()?;
-        let wide_at = fields.u64()?;
-        if disk != 0 || fields.u32()? > 1 || wide_at.checked_add(END64_LEN) != Some(at) {
-            return Err(Fault::Rule(ZipRule::SeveralDisks));
-        }
-        file.seek(SeekFrom::Start(wide_at))?;
-        let mut record = [0; 56];
-        file.read_exact(&mut record)?;
-        let mut fields = Fields(&record);
-        if fields.u32()? != END64 {
-            return Err(Fault::Rule(ZipRule::NotAnArchive));
-        }
-        fields.skip(12)?;
-        let disks = (fields.u32()?, fields.u32()?);
-        let (here, members) = (fields.u64()?, fields.u64()?);
-        if disks != (0, 0) || here != members {
-            return Err(Fault::Rule(ZipRule::SeveralDisks));
-        }
-        let size = fields.u64()?;
-        Self { members, offset: fields.u64()?, size }.ending_at(wide_at).map(Some)
+    let config = Config { archive_offset: ArchiveOffset::Known(0) };
+    let mut archive =
+        ZipArchive::with_config(config, file).map_err(|error| directory(error.into()))?;
+    if archive.has_duplicate_names() {
+        return Err(directory(ZipRule::Duplicate.into()));
     }
-
-    fn ending_at(self, at: u64) -> Result<Self, Fault> {
-        if self.offset.checked_add(self.size) != Some(at) {
-            return Err(Fault::Rule(ZipRule::NotAnArchive));
-        }
-        if self.members > MAX_ZIP_MEMBERS {
-            return Err(Fault::Rule(ZipRule::TooManyMembers { limit: MAX_ZIP_MEMBERS }));
-        }
-        Ok(self)
-    }
-}
-
-fn read_members(
-    file: &mut BufReader<File>,
-    end: &End,
-) -> Result<BTreeMap<BundlePath, Member>, (String, Fault)> {
-    let directory = || "the central directory".to_owned();
-    file.seek(SeekFrom::Start(end.offset)).map_err(|e| (directory(), e.into()))?;
-    let mut records = file.take(end.size);
+    let metadata = archive.metadata();
     let mut members = BTreeMap::new();
-    let mut name = Vec::new();
-    for number in 0..end.members {
-        let (path, member) = read_member(&mut records, &mut name)
-            .map_err(|fault| (String::from_utf8_lossy(&name).into_owned(), fault))?;
-        let refuse = |rule| Err((path.to_string(), Fault::Rule(rule)));
-        if (path == BundlePath::Manifest) != (number == 0) || (member.offset == 0) != (number == 0)
-        {
-            // A second manifest is a duplicate; anything else here means that it is not the first.
-            return refuse(if number > 0 && path == BundlePath::Manifest {
-                ZipRule::Duplicate
-            } else {
-                ZipRule::ManifestNotFirst
-            });
-        }
-        if member.size > RATIO_FLOOR && member.size / MAX_ZIP_RATIO > member.packed {
-            return refuse(ZipRule::Ratio { limit: MAX_ZIP_RATIO });
-        }
-        if members.insert(path, member).is_some() {
-            return refuse(ZipRule::Duplicate);
-        }
-    }
-    if records.limit() != 0 {
-        return Err((directory(), Fault::Rule(ZipRule::NotAnArchive)));
+    for index in 0..metadata.len() {
+        let entry = metadata.entry(index).map_err(|error| directory(error.into()))?;
+        let path = member(&entry, index).map_err(|rule| (shown(&entry), rule.into()))?;
+        members.insert(path, index);
     }
     if members.is_empty() {
-        return Err((BundlePath::Manifest.to_string(), Fault::Rule(ZipRule::ManifestNotFirst)));
+        return Err((BundlePath::Manifest.to_string(), ZipRule::ManifestNotFirst.into()));
     }
-    bound_members(&mut members, end.offset)?;
-    Ok(members)
+    check_layout(&mut archive)?;
+    tail.check(archive).map_err(directory)?;
+    Ok((metadata, members))
 }
 
-/// Tells every member where the next one begins, and refuses members that share bytes.
-fn bound_members(
-    members: &mut BTreeMap<BundlePath, Member>,
-    directory_at: u64,
-) -> Result<(), (String, Fault)> {
-    let mut by_offset: Vec<_> = members.iter_mut().collect();
-    by_offset.sort_unstable_by_key(|(_, member)| std::cmp::Reverse(member.offset));
-    let mut limit = directory_at;
-    for (path, member) in by_offset {
-        let least =
-            member.offset.checked_add(LOCAL_LEN).and_then(|at| at.checked_add(member.packed));
-        if least.is_none_or(|end| end > limit) {
-            return Err((path.to_string(), Fault::Rule(ZipRule::Overlap)));
+/// Holds what the central directory says of one member to the rules.
+fn member(entry: &ZipFileEntry<'_>, index: usize) -> Result<BundlePath, ZipRule> {
+    let path = std::str::from_utf8(entry.name_raw())
+        .ok()
+        .and_then(|name| name.parse::<BundlePath>().ok())
+        .ok_or(ZipRule::Name)?;
+    if (path == BundlePath::Manifest) != (index == 0)
+        || (entry.get_metadata().header_start == 0) != (index == 0)
+    {
+        return Err(ZipRule::ManifestNotFirst);
+    }
+    if entry.flags().as_u16() & REFUSED_FLAGS != 0 {
+        return Err(ZipRule::Encrypted);
+    }
+    match entry.compression() {
+        CompressionMethod::Stored if entry.compressed_size() != entry.size() => {
+            return Err(ZipRule::HeadersDisagree);
         }
-        member.limit = limit;
-        limit = member.offset;
+        CompressionMethod::Stored | CompressionMethod::Deflated => {}
+        _ => return Err(ZipRule::Method),
+    }
+    // The upper half holds a Unix mode where the maker has one: a plain file or nothing at all.
+    // Bit 4 of the lower half is the DOS mark of a directory.
+    let attributes = entry.external_attributes();
+    let kind = (attributes >> 16) & 0o170_000;
+    if (kind != 0 && kind != 0o100_000) || attributes & 0x10 != 0 {
+        return Err(ZipRule::NotAFile);
+    }
+    if entry.size() > RATIO_FLOOR && entry.size() / MAX_ZIP_RATIO > entry.compressed_size() {
+        return Err(ZipRule::Ratio { limit: MAX_ZIP_RATIO });
+    }
+    Ok(path)
+}
+
+/// Refuses members that share bytes, bytes that belong to none, and headers that contradict the
+/// central directory.
+fn check_layout(archive: &mut ZipArchive<BufReader<File>>) -> Result<(), (String, Fault)> {
+    let metadata = archive.metadata();
+    let mut order = Vec::new();
+    for index in 0..metadata.len() {
+        let entry = metadata.entry(index).map_err(|error| (String::new(), error.into()))?;
+        order.push((entry.get_metadata().header_start, index));
+    }
+    order.sort_unstable();
+    let ends = order.iter().skip(1).map(|(start, _)| *start);
+    let ends: Vec<u64> = ends.chain([archive.central_directory_start()]).collect();
+    // By the directory alone first: of two members in one place, neither is what it seems.
+    for ((start, index), end) in order.iter().zip(&ends) {
+        let entry = metadata.entry(*index).map_err(|error| (String::new(), error.into()))?;
+        let least = start
+            .checked_add(LOCAL_HEADER_LENGTH)
+            .and_then(|at| at.checked_add(entry.compressed_size()));
+        if least.is_none_or(|least| least > *end) {
+            return Err((shown(&entry), ZipRule::Overlap.into()));
+        }
+    }
+    for ((_, index), end) in order.iter().zip(&ends) {
+        let entry = metadata.entry(*index).map_err(|error| (String::new(), error.into()))?;
+        check_place(archive, *index, *end).map_err(|fault| (shown(&entry), fault))?;
     }
     Ok(())
 }
 
-fn read_member(records: &mut impl Read, name: &mut Vec<u8>) -> Result<(BundlePath, Member), Fault> {
-    let mut record = [0; 46];
-    records.read_exact(&mut record)?;
-    let mut fields = Fields(&record);
-    if fields.u32()? != CENTRAL {
-        return Err(Fault::Rule(ZipRule::NotAnArchive));
-    }
-    fields.skip(4)?;
-    let flags = fields.u16()?;
-    let method = fields.u16()?;
-    fields.skip(4)?;
-    let crc = fields.u32()?;
-    let (packed, size) = (fields.u32()?, fields.u32()?);
-    let name_len = usize::from(fields.u16()?);
-    let extra_len = usize::from(fields.u16()?);
-    let comment_len = u64::from(fields.u16()?);
-    let disk = fields.u16()?;
-    fields.skip(2)?;
-    let attributes = fields.u32()?;
-    let offset = fields.u32()?;
-
-    name.clear();
-    name.resize(name_len, 0);
-    records.read_exact(name)?;
-    let mut extra = vec![0; extra_len];
-    records.read_exact(&mut extra)?;
-    io::copy(&mut records.take(comment_len), &mut io::sink())?;
-
-    let mut wide = wide_fields(&extra)?;
-    let mut widen = |narrow: u32| {
-        if narrow == u32::MAX { wide.u64() } else { Ok(u64::from(narrow)) }
-    };
-    let size = widen(size)?;
-    let packed = widen(packed)?;
-    let offset = widen(offset)?;
-    if disk != 0 {
-        return Err(Fault::Rule(ZipRule::SeveralDisks));
-    }
-    if flags & REFUSED_FLAGS != 0 {
-        return Err(Fault::Rule(ZipRule::Encrypted));
-    }
-    let deflated = match method {
-        STORED if packed == size => false,
-        STORED => return Err(Fault::Rule(ZipRule::HeadersDisagree)),
-        DEFLATED => true,
-        _ => return Err(Fault::Rule(ZipRule::Method { method })),
-    };
-    // The upper half holds a Unix mode where the maker has one: a plain file or nothing at all.
-    // Bit 4 of the lower half is the DOS mark of a directory.
-    let kind = (attributes >> 16) & 0o170_000;
-    if (kind != 0 && kind != 0o100_000) || attributes & 0x10 != 0 {
-        return Err(Fault::Rule(ZipRule::NotAFile));
-    }
-    let path = std::str::from_utf8(name)
-        .ok()
-        .and_then(|name| name.parse::<BundlePath>().ok())
-        .ok_or(Fault::Rule(ZipRule::Name))?;
-    Ok((path, Member { offset, limit: 0, packed, size, crc, deflated }))
-}
-
-/// The zip64 part of an extra field, empty where there is none.
-fn wide_fields(extra: &[u8]) -> Result<Fields<'_>, Fault> {
-    let mut rest = Fields(extra);
-    while !rest.0.is_empty() {
-        let id = rest.u16()?;
-        let len = usize::from(rest.u16()?);
-        let body = rest.take(len)?;
-        if id == 1 {
-            return Ok(Fields(body));
+/// Holds the header of a member to the central directory, and its bytes to the place up to `end`.
+fn check_place(
+    archive: &mut ZipArchive<BufReader<File>>,
+    index: usize,
+    end: u64,
+) -> Result<(), Fault> {
+    let options = ZipReadOptions::new().enforce_header_consistency(true);
+    let member = archive.by_index_with_options(index, options).map_err(|error| match error {
+        ZipError::Io(source) => Fault::from(source),
+        _ => ZipRule::HeadersDisagree.into(),
+    })?;
+    let data_end = member.data_start().and_then(|at| at.checked_add(member.compressed_size()));
+    match data_end.and_then(|data_end| end.checked_sub(data_end)) {
+        None => Err(ZipRule::Overlap.into()),
+        Some(0) => Ok(()),
+        Some(rest)
+            if member.flags().as_u16() & DESCRIPTOR_FLAG != 0
+                && DESCRIPTOR_LENGTHS.contains(&rest) =>
+        {
+            Ok(())
         }
-    }
-    Ok(Fields(&[]))
-}
-
-/// Little-endian fields of a record.
-struct Fields<'a>(&'a [u8]);
-
-impl<'a> Fields<'a> {
-    fn array<const N: usize>(&mut self) -> Result<[u8; N], Fault> {
-        let (head, tail) =
-            self.0.split_first_chunk::<N>().ok_or(Fault::Rule(ZipRule::NotAnArchive))?;
-        self.0 = tail;
-        Ok(*head)
-    }
-
-    fn take(&mut self, len: usize) -> Result<&'a [u8], Fault> {
-        let (head, tail) =
-            self.0.split_at_checked(len).ok_or(Fault::Rule(ZipRule::NotAnArchive))?;
-        self.0 = tail;
-        Ok(head)
-    }
-
-    fn skip(&mut self, len: usize) -> Result<(), Fault> {
-        self.take(len).map(drop)
-    }
-
-    fn u16(&mut self) -> Result<u16, Fault> {
-        self.array().map(u16::from_le_bytes)
-    }
-
-    fn u32(&mut self) -> Result<u32, Fault> {
-        self.array().map(u32::from_le_bytes)
-    }
-
-    fn u64(&mut self) -> Result<u64, Fault> {
-        self.array().map(u64::from_le_bytes)
+        Some(_) => Err(ZipRule::StrayBytes.into()),
     }
 }
 
@@ -393,13 +219,29 @@ enum Fault {
     Rule(ZipRule),
 }
 
+impl From<ZipRule> for Fault {
+    fn from(rule: ZipRule) -> Self {
+        Self::Rule(rule)
+    }
+}
+
 impl From<io::Error> for Fault {
     fn from(error: io::Error) -> Self {
         // A record that ends early is a cut file, not a failing disk.
-        if error.kind() == io::ErrorKind::UnexpectedEof {
-            Self::Rule(ZipRule::NotAnArchive)
-        } else {
-            Self::Io(error)
+        match error.kind() {
+            io::ErrorKind::InvalidData
+            | io::ErrorKind::InvalidInput
+            | io::ErrorKind::UnexpectedEof => Self::Rule(ZipRule::NotAnArchive),
+            _ => Self::Io(error),
+        }
+    }
+}
+
+impl From<ZipError> for Fault {
+    fn from(error: ZipError) -> Self {
+        match error {
+            ZipError::Io(source) => source.into(),
+            _ => Self::Rule(ZipRule::NotAnArchive),
         }
     }
 }
@@ -408,12 +250,13 @@ impl Fault {
     fn at(self, name: &str, archive: &Path) -> BundleError {
         match self {
             Self::Io(source) => BundleError::io(archive, source),
-            Self::Rule(rule) => BundleError::Refused { name: printable(name), rule },
+            Self::Rule(rule) => BundleError::Refused { name: name.to_owned(), rule },
         }
     }
 }
 
 /// A name out of an archive, safe to show: short, and without control characters.
-fn printable(name: &str) -> String {
+fn shown(entry: &ZipFileEntry<'_>) -> String {
+    let name = String::from_utf8_lossy(entry.name_raw());
     name.chars().take(100).flat_map(char::escape_debug).collect()
 }

@@ -14,7 +14,7 @@ mod archive;
 
 use std::collections::BTreeMap;
 use std::fs;
-use std::io::Write as _;
+use std::io::{Cursor, Seek, Write};
 use std::path::Path;
 
 use archive::{Member, archive};
@@ -22,6 +22,8 @@ use audit_core::{BundleFile, BundlePath, JournalName, Manifest, Timestamp};
 use audit_store::{Bundle, BundleError, BundleFault, LineBlock, MAX_ENTRY_LINE_BYTES, ZipRule};
 use flate2::Compression;
 use sha2::{Digest as _, Sha256};
+use zip::write::SimpleFileOptions;
+use zip::{CompressionMethod, ZipWriter};
 
 /// The files of a bundle by name, the manifest not yet among them.
 fn files(lines: usize) -> BTreeMap<String, Vec<u8>> {
@@ -70,7 +72,8 @@ fn open_zip(bytes: &[u8]) -> Result<Bundle, BundleError> {
 }
 
 fn blocks(bundle: &Bundle, file: BundlePath) -> Result<Vec<LineBlock>, BundleError> {
-    let mut reader = bundle.lines(&file)?;
+    let mut file = bundle.lines(&file)?;
+    let mut reader = file.lines()?;
     std::iter::from_fn(|| reader.next_block().transpose()).collect()
 }
 
@@ -135,17 +138,48 @@ fn blocks_of_the_longest_lines_stay_small() {
 
 #[test]
 fn an_archive_by_another_tool_is_read() {
-    let files = files(1_000);
-    let mut zip = zip::ZipWriter::new(std::io::Cursor::new(Vec::new()));
-    let options = zip::write::SimpleFileOptions::default().large_file(true);
-    let mut put = |name: &str, bytes: &[u8]| {
+    fn write<W: Write + Seek>(mut zip: ZipWriter<W>, large: bool) -> W {
+        let files = files(1_000);
+        let options = SimpleFileOptions::default().large_file(large);
+        let mut put = |name: &str, bytes: &[u8]| {
+            zip.start_file(name, options).unwrap();
+            zip.write_all(bytes).unwrap();
+        };
+        put("manifest.json", &manifest(&files));
+        files.iter().for_each(|(name, bytes)| put(name, bytes));
+        zip.finish().unwrap()
+    }
+    for large in [false, true] {
+        let bytes = write(ZipWriter::new(Cursor::new(Vec::new())), large).into_inner();
+        assert!(read_all(&open_zip(&bytes).unwrap()).is_ok());
+        // Written in one go, with the sizes behind the data.
+        let bytes = write(ZipWriter::new_stream(Vec::new()), large).into_inner();
+        assert!(read_all(&open_zip(&bytes).unwrap()).is_ok());
+    }
+}
+
+/// More members than the narrow records can count.
+#[test]
+fn an_archive_of_very_many_checkpoints_is_read() {
+    let mut files = files(1);
+    files.extend((1..=70_000).map(|n| (format!("checkpoints/{n}"), b"a note\n".to_vec())));
+    let mut zip = ZipWriter::new(Cursor::new(Vec::new()));
+    let options = SimpleFileOptions::default().compression_method(CompressionMethod::Stored);
+    for (name, bytes) in [("manifest.json".to_owned(), manifest(&files))].into_iter().chain(files) {
         zip.start_file(name, options).unwrap();
-        zip.write_all(bytes).unwrap();
-    };
-    put("manifest.json", &manifest(&files));
-    files.iter().for_each(|(name, bytes)| put(name, bytes));
-    let bytes = zip.finish().unwrap().into_inner();
-    assert!(read_all(&open_zip(&bytes).unwrap()).is_ok());
+        zip.write_all(&bytes).unwrap();
+    }
+    let mut bytes = zip.finish().unwrap().into_inner();
+    let bundle = open_zip(&bytes).unwrap();
+    assert_eq!(bundle.checkpoints().count(), 70_001);
+    assert_eq!(bundle.text(&BundlePath::checkpoint(70_000, None)).unwrap(), "a note\n");
+    // The wide count of members.
+    let at = bytes.len() - 98 + 32;
+    bytes[at..at + 8].copy_from_slice(&u64::MAX.to_le_bytes());
+    assert!(matches!(
+        open_zip(&bytes),
+        Err(BundleError::Refused { rule: ZipRule::TooManyMembers { .. }, .. })
+    ));
 }
 
 /// What breaks a rule of the archive, and which one.
@@ -199,15 +233,33 @@ fn hostile_archives_are_refused() {
         ("masked", with("keys.txt", &|m| m.flags = 0x2000), "Encrypted"),
         ("bzip2", with("keys.txt", &|m| m.method = 12), "Method"),
         ("stored, of two sizes", with("keys.txt", &|m| m.method = 0), "HeadersDisagree"),
-        ("another disk", with("keys.txt", &|m| m.disk = 1), "SeveralDisks"),
+        (
+            "another name inside",
+            with("keys.txt", &|m| m.local_name = Some(b"kays.txt".to_vec())),
+            "HeadersDisagree",
+        ),
+        (
+            "another method inside",
+            with("keys.txt", &|m| m.local_method = Some(0)),
+            "HeadersDisagree",
+        ),
         ("overlapping", with("entries.jsonl", &|m| m.offset = Some(offset_of_keys)), "Overlap"),
+        (
+            "bytes behind a member",
+            with("keys.txt", &|m| {
+                m.packed = Some(m.data.len() as u32);
+                m.data.extend(b"more");
+            }),
+            "StrayBytes",
+        ),
+        ("bytes behind the directory", inserted(&whole, n - 22, b"more", 0), "NotAnArchive"),
+        ("bytes in the directory", inserted(&whole, n - 22, b"more", 4), "NotAnArchive"),
+        ("a member not counted", poked(&extra("checkpoints/8"), -14, -12, 6), "StrayBytes"),
+        ("a header not counted", poked(&plus(good[keys].clone()), -14, -12, 6), "StrayBytes"),
+        ("a part of several", poked(&whole, -18, -16, 1), "NotAnArchive"),
         ("beyond the end", with("keys.txt", &|m| m.packed = Some(1 << 20)), "Overlap"),
         ("an absurd ratio", with("entries.jsonl", &|m| m.size = Some(u32::MAX - 1)), "Ratio"),
-        (
-            "zip64 without its field",
-            with("entries.jsonl", &|m| m.size = Some(u32::MAX)),
-            "NotAnArchive",
-        ),
+        ("zip64 without its field", with("entries.jsonl", &|m| m.size = Some(u32::MAX)), "Ratio"),
     ];
     for (what, bytes, rule) in table {
         match open_zip(&bytes) {
@@ -216,16 +268,24 @@ fn hostile_archives_are_refused() {
             other => panic!("{what}: {other:?}"),
         }
     }
-    // Seen when the member is opened, since all local headers are not read beforehand.
-    for (what, bytes) in [
-        ("another name inside", with("keys.txt", &|m| m.local_name = Some(b"kays.txt".to_vec()))),
-        ("another method inside", with("keys.txt", &|m| m.local_method = Some(0))),
-    ] {
-        match open_zip(&bytes).and_then(|bundle| read_all(&bundle)) {
-            Err(BundleError::Refused { rule: ZipRule::HeadersDisagree, .. }) => {}
-            other => panic!("{what}: {other:?}"),
-        }
+}
+
+/// With `more` put in at a place, and a directory that claims `claimed` bytes of it.
+fn inserted(archive: &[u8], at: usize, more: &[u8], claimed: u8) -> Vec<u8> {
+    let mut bytes = [&archive[..at], more, &archive[at..]].concat();
+    let size = bytes.len() - 10;
+    bytes[size] += claimed;
+    bytes
+}
+
+/// With the two-byte numbers at these places, counted from the end, another one.
+fn poked(archive: &[u8], one: isize, other: isize, number: u8) -> Vec<u8> {
+    let mut bytes = archive.to_vec();
+    for at in [one, other] {
+        let at = bytes.len().checked_add_signed(at).unwrap();
+        bytes[at..at + 2].copy_from_slice(&[number, 0]);
     }
+    bytes
 }
 
 #[test]
@@ -246,7 +306,7 @@ fn a_bomb_is_refused_and_a_hidden_one_costs_no_memory() {
     all[at] = lie;
     let read = open_zip(&archive(&all)).and_then(|bundle| read_all(&bundle));
     assert!(
-        matches!(&read, Err(BundleError::Malformed { fault: BundleFault::Size { .. }, .. })),
+        matches!(&read, Err(BundleError::Malformed { fault: BundleFault::Damaged, .. })),
         "{read:?}"
     );
 }

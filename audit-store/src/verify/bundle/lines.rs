@@ -10,7 +10,7 @@ use audit_core::{
     SignedCheckpoint,
 };
 
-use crate::bundle::{Bundle, BundleError, LineBlock, LineReader};
+use crate::bundle::{Bundle, BundleError, LineBlock, LineFile, LineReader};
 use crate::verify::{VerifyOptions, VerifyProgress};
 
 /// What the files hold, to be compared with the manifest.
@@ -130,8 +130,10 @@ impl Feed {
 fn read(bundle: &Bundle, feed: &mut Feed) -> Result<Found, BundleError> {
     let mut found = Found::default();
     let mut checkpoints = CheckpointFiles::new(bundle);
-    let mut disclosures = DisclosureFile::open(bundle, &mut found)?;
-    let mut entries = match take(bundle.lines(&BundlePath::Entries), &mut found)? {
+    let mut file = take(bundle.lines(&BundlePath::Disclosures), &mut found)?;
+    let mut disclosures = DisclosureFile::open(file.as_mut(), &mut found)?;
+    let mut file = take(bundle.lines(&BundlePath::Entries), &mut found)?;
+    let mut entries = match read_lines(file.as_mut(), &mut found)? {
         Some(reader) => reader,
         None => {
             found.beyond = checkpoints.up_to(u64::MAX, BEYOND, &mut found)?;
@@ -151,6 +153,14 @@ fn read(bundle: &Bundle, feed: &mut Feed) -> Result<Found, BundleError> {
     disclosures.rest(&mut found)?;
     found.beyond = checkpoints.up_to(u64::MAX, BEYOND, &mut found)?;
     Ok(found)
+}
+
+/// The lines of a file, where there is one and it can be read.
+fn read_lines<'a>(
+    file: Option<&'a mut LineFile>,
+    found: &mut Found,
+) -> Result<Option<LineReader<'a>>, BundleError> {
+    file.map_or(Ok(None), |file| take(file.lines(), found))
 }
 
 /// A fault of a file is noted, what hinders the reading is not survived.
@@ -207,15 +217,14 @@ impl<'a> CheckpointFiles<'a> {
 }
 
 /// `disclosures.jsonl`, read alongside the entries.
-struct DisclosureFile {
-    reader: Option<LineReader>,
+struct DisclosureFile<'a> {
+    reader: Option<LineReader<'a>>,
     block: VecDeque<String>,
 }
 
-impl DisclosureFile {
-    fn open(bundle: &Bundle, found: &mut Found) -> Result<Self, BundleError> {
-        let reader = take(bundle.lines(&BundlePath::Disclosures), found)?;
-        Ok(Self { reader, block: VecDeque::new() })
+impl<'a> DisclosureFile<'a> {
+    fn open(file: Option<&'a mut LineFile>, found: &mut Found) -> Result<Self, BundleError> {
+        Ok(Self { reader: read_lines(file, found)?, block: VecDeque::new() })
     }
 
     /// The lines about entries below `end`.
@@ -334,7 +343,8 @@ pub(super) fn read_boundaries(
     }
     // What is wrong with the file was said when it was read first.
     let mut ignored = Found::default();
-    let Some(mut entries) = take(bundle.lines(&BundlePath::Entries), &mut ignored)? else {
+    let mut file = take(bundle.lines(&BundlePath::Entries), &mut ignored)?;
+    let Some(mut entries) = read_lines(file.as_mut(), &mut ignored)? else {
         return Ok(());
     };
     while let Some(block) = take(entries.next_block(), &mut ignored)?.flatten() {
