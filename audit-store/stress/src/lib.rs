@@ -17,6 +17,10 @@ use audit_core::{JournalName, SigningKey};
 use audit_store::JournalOptions;
 
 /// The journal of these tests.
+///
+/// # Panics
+///
+/// Never: the name is a constant.
 #[must_use]
 pub fn journal_name() -> JournalName {
     #[allow(clippy::expect_used, reason = "a constant")]
@@ -25,6 +29,10 @@ pub fn journal_name() -> JournalName {
 
 /// The options every process opens it with; the key never changes, so that processes need not be
 /// told.
+///
+/// # Panics
+///
+/// Never: the seed is a constant.
 #[must_use]
 pub fn options() -> JournalOptions {
     let name = journal_name();

@@ -31,8 +31,8 @@ pub async fn fill<DB: Host>(url: &str, chain: &ChainId, count: u32) -> Result<()
 fn event(number: u32) -> Result<Event, audit_core::EventError> {
     const ACTIONS: [&str; 4] =
         ["record.created", "record.updated", "settings.changed", "export.requested"];
-    let action = ACTIONS.iter().cycle().nth(number as usize % 4).unwrap_or(&"record.created");
-    Event::builder(*action, Actor::user(format!("u-{}", number % 977)))
+    let action = ACTIONS.into_iter().cycle().nth(number as usize % 4).unwrap_or("record.created");
+    Event::builder(action, Actor::user(format!("u-{}", number % 977)))
         .target(Target::new("invoice", format!("inv-{}", number % 50_021)))
         .outcome(Outcome::Success)
         .meta("note", "paid by transfer, checked by the second line, filed under the quarter")
