@@ -238,18 +238,23 @@ fn unhex(text: &str) -> Result<[u8; HASH_LEN], HashParseError> {
     }
     let mut bytes = [0; HASH_LEN];
     let (pairs, _) = text.as_bytes().as_chunks::<2>();
+    // No early exit: this is read for every entry, and is nearly always good.
+    let mut all = 0_u8;
     for (byte, [high, low]) in bytes.iter_mut().zip(pairs) {
-        *byte = (nibble(*high)? << 4) | nibble(*low)?;
+        let (high, low) = (nibble(*high), nibble(*low));
+        *byte = high << 4 | low;
+        all |= high | low;
     }
-    Ok(bytes)
+    if all > 0x0f { Err(HashParseError::Character) } else { Ok(bytes) }
 }
 
-/// The value of one lowercase hexadecimal digit.
-const fn nibble(digit: u8) -> Result<u8, HashParseError> {
+/// The value of one lowercase hexadecimal digit, and of everything else a greater one than any
+/// digit's.
+const fn nibble(digit: u8) -> u8 {
     match digit {
-        b'0'..=b'9' => Ok(digit.wrapping_sub(b'0')),
-        b'a'..=b'f' => Ok(digit.wrapping_sub(b'a').wrapping_add(10)),
-        _ => Err(HashParseError::Character),
+        b'0'..=b'9' => digit.wrapping_sub(b'0'),
+        b'a'..=b'f' => digit.wrapping_sub(b'a').wrapping_add(10),
+        _ => u8::MAX,
     }
 }
 

@@ -151,12 +151,29 @@ impl VerifySql for Sqlite {
         first: i64,
         end: i64,
     ) -> sqlx::Result<Vec<DisclosureRow>> {
+        let (low, high) = (position(chain, first), position(chain, end));
+        let row = sqlx::query(
+            "SELECT group_concat(place), group_concat(items, '') FROM (
+                SELECT (position & 1099511627775) || ':' || hex(subject) || ':'
+                    || octet_length(items) AS place, items
+                FROM audit_disclosure WHERE position >= ?1 AND position < ?2
+                ORDER BY position, subject)",
+        )
+        .bind(low)
+        .bind(high)
+        .fetch_one(&mut *conn)
+        .await?;
+        let Some(places) = row.try_get::<Option<&str>, _>(0)? else { return Ok(Vec::new()) };
+        if let Some(rows) = unpack(places, row.try_get(1)?) {
+            return Ok(rows);
+        }
+        // Rows of a shape that the schema does not allow, one by one as they are.
         sqlx::query(
             "SELECT position & 1099511627775, subject, items FROM audit_disclosure
              WHERE position >= ?1 AND position < ?2 ORDER BY position, subject",
         )
-        .bind(position(chain, first))
-        .bind(position(chain, end))
+        .bind(low)
+        .bind(high)
         .try_map(|row: SqliteRow| {
             Ok(DisclosureRow {
                 seq: row.try_get(0)?,
@@ -277,6 +294,22 @@ async fn gapless(
     .fetch_one(conn)
     .await?;
     Ok(last.is_some_and(|last| last.wrapping_sub(low).wrapping_add(1) == count))
+}
+
+/// Rows from their places, `seq:subject:length` with commas between, and their items one after the
+/// other; `None` where the two do not fit each other.
+fn unpack(places: &str, items: &[u8]) -> Option<Vec<DisclosureRow>> {
+    let mut rest = items;
+    let mut rows = Vec::new();
+    for place in places.split(',') {
+        let (seq, place) = place.split_once(':')?;
+        let (subject, length) = place.split_once(':')?;
+        let (items, after) = rest.split_at_checked(length.parse().ok()?)?;
+        rest = after;
+        let (seq, subject) = (seq.parse().ok()?, unhex(subject));
+        rows.push(DisclosureRow { seq, subject, items: items.to_vec() });
+    }
+    rest.is_empty().then_some(rows)
 }
 
 /// The bytes of an upper-case hexadecimal text; a digit that is none makes a byte too few.
