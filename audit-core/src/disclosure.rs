@@ -55,12 +55,11 @@ impl SubjectRef {
     pub(crate) const FORM: &str = "32 lowercase hexadecimal digits";
 
     pub(crate) fn parse(text: &str) -> Result<Self, Defect> {
-        let digit = |byte: u8| byte.is_ascii_digit() || matches!(byte, b'a'..=b'f');
-        let number = (text.len() == 32 && text.bytes().all(digit))
-            .then(|| u128::from_str_radix(text, 16).ok())
-            .flatten()
-            .ok_or(Defect::Form { expected: Self::FORM })?;
-        Ok(Self(number.to_be_bytes()))
+        base16ct::lower::decode(text, &mut [0; 16])
+            .ok()
+            .and_then(|bytes| bytes.try_into().ok())
+            .map(Self)
+            .ok_or(Defect::Form { expected: Self::FORM })
     }
 }
 

@@ -218,17 +218,8 @@ pub(crate) fn hash_from_base64(text: &str) -> Result<[u8; HASH_LEN], HashParseEr
 
 /// Writes the lowercase hexadecimal digits of 32 bytes into `out`.
 pub(crate) fn hex<'a>(bytes: &[u8; HASH_LEN], out: &'a mut [u8; 64]) -> &'a str {
-    for (pair, byte) in out.chunks_exact_mut(2).zip(bytes) {
-        pair.copy_from_slice(&[digit(byte >> 4), digit(byte & 0x0f)]);
-    }
-    // `digit` writes ASCII only, so this never falls back.
-    std::str::from_utf8(out).unwrap_or_default()
-}
-
-/// The lowercase hexadecimal digit of a value below 16.
-const fn digit(nibble: u8) -> u8 {
-    // Both sums stay below 0x80: a nibble is at most 15.
-    if nibble < 10 { b'0'.wrapping_add(nibble) } else { b'a'.wrapping_add(nibble.wrapping_sub(10)) }
+    // There is room for them, so this never falls back.
+    base16ct::lower::encode_str(bytes, out).unwrap_or_default()
 }
 
 /// Reads 64 lowercase hexadecimal digits.
@@ -237,25 +228,8 @@ fn unhex(text: &str) -> Result<[u8; HASH_LEN], HashParseError> {
         return Err(HashParseError::Length { expected: 64, found: text.len() });
     }
     let mut bytes = [0; HASH_LEN];
-    let (pairs, _) = text.as_bytes().as_chunks::<2>();
-    // No early exit: this is read for every entry, and is nearly always good.
-    let mut all = 0_u8;
-    for (byte, [high, low]) in bytes.iter_mut().zip(pairs) {
-        let (high, low) = (nibble(*high), nibble(*low));
-        *byte = high << 4 | low;
-        all |= high | low;
-    }
-    if all > 0x0f { Err(HashParseError::Character) } else { Ok(bytes) }
-}
-
-/// The value of one lowercase hexadecimal digit, and of everything else a greater one than any
-/// digit's.
-const fn nibble(digit: u8) -> u8 {
-    match digit {
-        b'0'..=b'9' => digit.wrapping_sub(b'0'),
-        b'a'..=b'f' => digit.wrapping_sub(b'a').wrapping_add(10),
-        _ => u8::MAX,
-    }
+    base16ct::lower::decode(text, &mut bytes).map_err(|_| HashParseError::Character)?;
+    Ok(bytes)
 }
 
 #[cfg(test)]

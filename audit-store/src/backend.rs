@@ -18,6 +18,7 @@ pub(crate) mod index;
 pub(crate) mod postgres;
 pub(crate) mod proof;
 pub(crate) mod read;
+pub(crate) mod rows;
 pub(crate) mod setup;
 #[cfg(any(feature = "sqlite", feature = "sqlite-unbundled"))]
 pub(crate) mod sqlite;
@@ -43,6 +44,7 @@ pub trait Backend:
     + stage::StageSql
     + index::IndexSql
     + read::ReadSql
+    + rows::RowsSql
     + proof::ProofSql
     + verify::VerifySql
 {

@@ -6,7 +6,8 @@ use audit_core::{
 use sqlx::Transaction;
 
 use crate::backend::Backend;
-use crate::backend::proof::{ChainRow, CheckpointRow, SignedUpTo};
+use crate::backend::proof::SignedUpTo;
+use crate::backend::rows::{ChainRow, CheckpointRow};
 use crate::error::DatabaseError;
 use crate::journal::{Journal, Store};
 use crate::proof::read_nodes;

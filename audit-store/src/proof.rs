@@ -5,7 +5,7 @@ use audit_core::{
     LeafHash, NodeHash, NodeId, ProofError, ProofFile, SignedCheckpoint, TreeError, TreeHead,
 };
 
-use crate::backend::proof::{ChainRow, CheckpointRow};
+use crate::backend::rows::{ChainRow, CheckpointRow};
 use crate::backend::{Backend, Schema};
 use crate::error::DatabaseError;
 use crate::journal::Journal;
@@ -319,11 +319,10 @@ pub(crate) async fn read_nodes<DB: Backend>(
     if let Some(rows) = plan.rows()
         && let (Ok(first), Ok(end)) = (i64::try_from(rows.start), i64::try_from(rows.end))
     {
-        let page = DB::entry_page(conn, schema, chain, first, end).await?;
-        for (seq, body) in page.entries() {
-            if let Ok(seq) = u64::try_from(seq) {
-                plan.add_leaf(seq, LeafHash::of(body.as_bytes()));
-            }
+        let page = DB::packed_entries(conn, schema, chain, first, end).await?;
+        for entry in page.texts() {
+            let (seq, body) = entry?;
+            plan.add_leaf(seq, LeafHash::of(body.as_bytes()));
         }
     }
     plan.finish()

@@ -8,7 +8,7 @@ use futures_core::Stream;
 use futures_util::future::{Either, select};
 use tokio::sync::{Mutex, watch};
 
-use crate::backend::Backend;
+use crate::backend::{Backend, integer};
 use crate::journal::{Journal, Store};
 use crate::query::{QueryError, StoredEntry};
 
@@ -126,10 +126,13 @@ impl<DB: Backend> Tail<DB> {
             return Ok(false);
         }
         let end = std::cmp::min(state.size, self.next.saturating_add(READ));
-        let bodies = DB::bodies(&mut conn, &store.schema, state.id, self.next..end).await?;
+        let (first, last) = (integer(self.next), integer(end));
+        let page = DB::packed_entries(&mut conn, &store.schema, state.id, first, last).await?;
+        let entries = page
+            .texts()
+            .map(|entry| entry.map(|(seq, body)| StoredEntry::new(seq, body.to_owned())))
+            .collect::<Result<Vec<_>, _>>()?;
         self.next = end;
-        let entries: Vec<_> =
-            bodies.into_iter().map(|(seq, body)| StoredEntry::new(seq, body)).collect();
         self.read = entries.into_iter();
         Ok(true)
     }

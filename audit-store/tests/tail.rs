@@ -144,6 +144,9 @@ async fn private_fields_are_read_apart_and_the_reading_is_recorded<T: Place>(db:
     // Nothing is recorded where there is nothing to read, nor read where nothing can be recorded.
     let missing = journal.read_private(&chain, 99, &reason).await;
     assert!(matches!(missing, Err(ReadPrivateError::UnknownEntry { seq: 99 })));
+    // Nor is anything read of another entry, or chain, under a seq that no entry can have.
+    let beyond = journal.read_private(&chain, seq | 1 << 40, &reason).await;
+    assert!(matches!(beyond, Err(ReadPrivateError::UnknownEntry { .. })));
     let nameless = AccessReason::new(Actor::user("x".repeat(300)), "case 4711");
     let refused = journal.read_private(&chain, seq, &nameless).await;
     assert!(matches!(refused, Err(ReadPrivateError::AccessReason(_))));

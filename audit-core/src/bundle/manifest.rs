@@ -7,6 +7,7 @@ use serde_json::{Map, Value};
 
 use super::path::BundlePath;
 use crate::canonical::{MAX_INTEGER, push_object, push_string, push_u64};
+use crate::hash::hex;
 use crate::{ChainId, JournalName, Timestamp};
 
 /// The version of the format that bundles are written in.
@@ -173,7 +174,7 @@ impl Manifest {
             out.push_str(path);
             number(&mut out, "\":{\"bytes\":", file.bytes);
             out.push_str(",\"sha256\":\"");
-            out.extend(file.sha256.iter().flat_map(|byte| hex(*byte)));
+            out.push_str(hex(&file.sha256, &mut [0; 64]));
             out.push_str("\"}");
         }
         out.push('}');
@@ -255,11 +256,6 @@ impl Manifest {
 #[derive(Deserialize)]
 struct Version {
     format: u64,
-}
-
-fn hex(byte: u8) -> [char; 2] {
-    let digit = |four: u8| char::from_digit(u32::from(four), 16).unwrap_or('0');
-    [digit(byte >> 4), digit(byte & 15)]
 }
 
 fn parse_hash(text: &str) -> Option<[u8; 32]> {

@@ -237,12 +237,11 @@ impl<'a> KeyText<'a> {
         else {
             return Err(KeyError::Malformed);
         };
-        let lowercase = |byte| matches!(byte, b'0'..=b'9' | b'a'..=b'f');
-        if id.len() != 8 || !id.bytes().all(lowercase) {
-            return Err(KeyError::Malformed);
-        }
-        let id = u32::from_str_radix(id, 16).map_err(|_| KeyError::Malformed)?;
-        Ok(Self { name, id, base64 })
+        let id = base16ct::lower::decode(id, &mut [0; 4])
+            .ok()
+            .and_then(|bytes| bytes.try_into().ok())
+            .ok_or(KeyError::Malformed)?;
+        Ok(Self { name, id: u32::from_be_bytes(id), base64 })
     }
 }
 

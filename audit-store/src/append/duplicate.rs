@@ -7,10 +7,9 @@ use audit_core::{
 };
 use serde::Deserialize;
 
-use crate::append::seal::int;
 use crate::append::{AppendError, Receipt};
 use crate::backend::append::Standing;
-use crate::backend::{Backend, Schema};
+use crate::backend::{Backend, Schema, integer};
 
 /// The receipt of a standing entry.
 pub(crate) fn receipt(chain: &ChainId, body: &str) -> Result<Receipt, AppendError> {
@@ -51,9 +50,12 @@ pub(crate) async fn same<DB: Backend>(
     }
     let says: BTreeMap<_, _> =
         event.disclosures().iter().filter_map(|field| said(field.text())).collect();
-    for (_, items) in DB::disclosures_of(conn, schema, chain, *seq).await? {
-        for item in read_items(&items)? {
-            if said(&item).is_none_or(|(name, value)| says.get(&name) != Some(&value)) {
+    for row in DB::disclosure_rows(conn, schema, chain, *seq, seq.saturating_add(1)).await? {
+        let corrupt = || AppendError::Corrupt { what: "the disclosures of an entry" };
+        let (_, items) = row.read().ok_or_else(corrupt)?;
+        // A sealed one cannot be compared here.
+        for text in items.iter().filter_map(|item| item.disclosure) {
+            if said(text).is_none_or(|(name, value)| says.get(&name) != Some(&value)) {
                 return Ok(false);
             }
         }
@@ -82,19 +84,6 @@ fn same_in_the_clear(stored: &EventView<'_>, given: &EventView<'_>, timed: bool)
         && stored.context() == given.context()
         && stored.meta() == given.meta()
         && (timed || given.occurred_at().is_none() || stored.occurred_at() == given.occurred_at())
-}
-
-/// One item of a disclosure row. A sealed one cannot be compared here.
-#[derive(Deserialize)]
-struct Item {
-    #[serde(default)]
-    disclosure: Option<String>,
-}
-
-fn read_items(items: &str) -> Result<Vec<String>, AppendError> {
-    let items: Vec<Item> = serde_json::from_str(items)
-        .map_err(|_| AppendError::Corrupt { what: "the disclosures of an entry" })?;
-    Ok(items.into_iter().filter_map(|item| item.disclosure).collect())
 }
 
 fn said(text: &str) -> Option<(String, String)> {
@@ -142,6 +131,6 @@ pub(crate) async fn receipt_at<DB: Backend>(
     seq: u64,
 ) -> Result<Option<Receipt>, AppendError> {
     let end = seq.saturating_add(1);
-    let found = DB::standing(conn, schema, id, int(seq), int(end)).await?;
+    let found = DB::standing(conn, schema, id, integer(seq), integer(end)).await?;
     found.first().map(|(_, _, body)| receipt(chain, body)).transpose()
 }

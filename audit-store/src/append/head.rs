@@ -7,7 +7,7 @@ use audit_core::{ChainId, CompactRange, LeafHash, Timestamp};
 use tokio::sync::OwnedMutexGuard;
 
 use crate::append::AppendError;
-use crate::backend::append::ChainRow;
+use crate::backend::rows::ChainRow;
 
 /// The newest state of a chain.
 #[derive(Debug)]

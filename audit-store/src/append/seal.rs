@@ -4,7 +4,8 @@ use audit_core::{CanonicalEvent, ChainId, Disclosure, Tile, Timestamp, entry};
 
 use crate::append::head::Head;
 use crate::append::{AppendError, Receipt, tiles};
-use crate::backend::append::{DisclosureRow, EntryRow, Move};
+use crate::backend::append::{EntryRow, Move, NewDisclosures};
+use crate::backend::integer;
 
 /// The largest chain: seqs have 40 bits.
 const MAX_SIZE: u64 = 1 << 40;
@@ -19,7 +20,7 @@ pub(crate) struct Sealed {
     /// Size before.
     pub(crate) first: u64,
     pub(crate) rows: Vec<EntryRow>,
-    pub(crate) disclosures: Vec<DisclosureRow>,
+    pub(crate) disclosures: Vec<NewDisclosures>,
     pub(crate) receipts: Vec<Receipt>,
 }
 
@@ -29,13 +30,13 @@ impl Sealed {
         Move {
             chain: self.head.id,
             tenant: chain.tenant(),
-            size: int(self.before.0),
+            size: integer(self.before.0),
             head: self.before.1,
-            new_size: int(self.head.size),
+            new_size: integer(self.head.size),
             new_head: *self.head.leaf.as_bytes(),
             range: self.head.range.to_bytes(),
             at: self.head.at.as_micros(),
-            control: self.head.control.map(int),
+            control: self.head.control.map(integer),
             tiles: tiles.iter().map(tiles::row).collect(),
         }
     }
@@ -83,7 +84,7 @@ pub(crate) fn seal<'a>(
 }
 
 /// One subject's disclosures of one entry, in the order of the digests.
-fn disclosure_row(seq: u64, fields: &[Disclosure]) -> Option<DisclosureRow> {
+fn disclosure_row(seq: u64, fields: &[Disclosure]) -> Option<NewDisclosures> {
     let subject = *fields.first()?.subject().as_bytes();
     let mut items = String::from("[");
     for field in fields {
@@ -98,10 +99,5 @@ fn disclosure_row(seq: u64, fields: &[Disclosure]) -> Option<DisclosureRow> {
         items.push_str("\"}");
     }
     items.push(']');
-    Some(DisclosureRow { seq: int(seq), subject, items })
-}
-
-/// A number of the format as the databases keep it. What does not fit is refused before.
-pub(crate) fn int(n: u64) -> i64 {
-    i64::try_from(n).unwrap_or(i64::MAX)
+    Some(NewDisclosures { seq: integer(seq), subject, items })
 }

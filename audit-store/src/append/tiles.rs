@@ -4,9 +4,9 @@ use audit_core::{HASH_LEN, LeafHash, NodeHash, TILE_WIDTH, Tile, TileId, tiles_f
 
 use crate::append::AppendError;
 use crate::append::head::Head;
-use crate::append::seal::{Sealed, int};
-use crate::backend::append::TileRow;
-use crate::backend::{Backend, Schema};
+use crate::append::seal::Sealed;
+use crate::backend::rows::TileRow;
+use crate::backend::{Backend, Schema, integer};
 
 const WIDTH: u64 = 256;
 
@@ -32,13 +32,15 @@ pub(crate) async fn know_tail<DB: Backend>(
     let (index, past) = (head.size / WIDTH, head.size % WIDTH);
     let start = head.size.saturating_sub(past);
     let end = index.saturating_add(1);
-    let partial = DB::stored_tiles(conn, schema, head.id, 0, int(index), int(end)).await?;
+    let partial = DB::tile_rows(conn, schema, head.id, 0, integer(index), integer(end)).await?;
     let mut leaves: Vec<LeafHash> = partial.last().map_or_else(Vec::new, |tile| {
         let (hashes, _) = tile.hashes.as_chunks::<HASH_LEN>();
         hashes.iter().copied().map(LeafHash::from_bytes).collect()
     });
     let known = start.saturating_add(u64::try_from(leaves.len()).unwrap_or(0));
-    for (_, _, body) in DB::standing(conn, schema, head.id, int(known), int(head.size)).await? {
+    for (_, _, body) in
+        DB::standing(conn, schema, head.id, integer(known), integer(head.size)).await?
+    {
         leaves.push(LeafHash::of(body.as_bytes()));
     }
     let complete = u64::try_from(leaves.len()).is_ok_and(|len| len == past);
@@ -105,10 +107,11 @@ async fn below<DB: Backend>(
     };
     let own = (first..end).find(|index| of_batch(*index).is_some()).unwrap_or(end);
     let level_row = i64::from(level);
-    let stored = DB::stored_tiles(conn, schema, chain, level_row, int(first), int(own)).await?;
+    let stored =
+        DB::tile_rows(conn, schema, chain, level_row, integer(first), integer(own)).await?;
     let mut hashes = Vec::with_capacity(usize::from(TILE_WIDTH));
     for row in stored.iter().filter(|row| row.width == i64::from(TILE_WIDTH)) {
-        let index = u64::try_from(row.idx).map_err(|_| unknown())?;
+        let index = u64::try_from(row.index).map_err(|_| unknown())?;
         let tile = TileId::new(level, index, TILE_WIDTH)
             .and_then(|id| Tile::from_bytes(id, &row.hashes))
             .map_err(|_| unknown())?;
@@ -125,7 +128,7 @@ pub(crate) fn row(tile: &Tile) -> TileRow {
     let id = tile.id();
     TileRow {
         level: i64::from(id.level()),
-        idx: int(id.index()),
+        index: integer(id.index()),
         width: i64::from(id.width()),
         hashes: tile.to_bytes(),
     }

@@ -8,25 +8,7 @@ use uuid::Uuid;
 
 use crate::append::transaction::Isolation;
 use crate::backend::Schema;
-
-/// A row of the table `chain`, as it is stored.
-#[derive(Clone, Debug, PartialEq, Eq)]
-pub struct ChainRow {
-    /// The surrogate id.
-    pub id: i64,
-    /// How many entries there are.
-    pub size: i64,
-    /// Leaf hash of the newest, zeros for none.
-    pub head: Vec<u8>,
-    /// The compact range of the tree.
-    pub range: Vec<u8>,
-    /// When the newest was sealed.
-    pub at: i64,
-    /// Seq of the newest reserved entry.
-    pub control: Option<i64>,
-    /// The incarnation.
-    pub incarnation: i64,
-}
+use crate::backend::rows::{ChainRow, TileRow};
 
 /// A head's way from one state to the next.
 #[derive(Debug)]
@@ -62,28 +44,15 @@ pub struct EntryRow {
     pub body: String,
 }
 
-/// The disclosures of one subject of one entry.
+/// The disclosures of one subject of one entry, to be written.
 #[derive(Debug)]
-pub struct DisclosureRow {
+pub struct NewDisclosures {
     /// The entry's seq.
     pub seq: i64,
     /// The subject's ref.
     pub subject: [u8; 16],
     /// JSON array.
     pub items: String,
-}
-
-/// A tile of the tree, as it is stored.
-#[derive(Clone, Debug, PartialEq, Eq)]
-pub struct TileRow {
-    /// Level of tiles.
-    pub level: i64,
-    /// Index in its level.
-    pub idx: i64,
-    /// Number of hashes.
-    pub width: i64,
-    /// The hashes, 32 bytes each.
-    pub hashes: Vec<u8>,
 }
 
 /// An entry that stands: seq, id, body.
@@ -122,13 +91,6 @@ pub trait AppendSql: Database {
         chain: &ChainId,
         at: i64,
     ) -> impl Future<Output = sqlx::Result<Option<i64>>> + Send;
-
-    /// A head, without locking it.
-    fn load_head(
-        conn: &mut Self::Connection,
-        schema: &Schema,
-        chain: i64,
-    ) -> impl Future<Output = sqlx::Result<Option<ChainRow>>> + Send;
 
     /// A head, locked until the transaction ends. On SQLite the transaction is immediate and so
     /// has locked everything.
@@ -169,7 +131,7 @@ pub trait AppendSql: Database {
         schema: &Schema,
         chain: i64,
         tenant: &str,
-        rows: Vec<DisclosureRow>,
+        rows: Vec<NewDisclosures>,
     ) -> impl Future<Output = sqlx::Result<()>> + Send;
 
     /// The standing entries from seq `first` up to and not including `end`, in order.
@@ -188,23 +150,4 @@ pub trait AppendSql: Database {
         chain: i64,
         ids: &[Uuid],
     ) -> impl Future<Output = sqlx::Result<Vec<Standing>>> + Send;
-
-    /// Stored tiles of one level from index `first` up to and not including `end`, in order, the
-    /// narrower of one index first.
-    fn stored_tiles(
-        conn: &mut Self::Connection,
-        schema: &Schema,
-        chain: i64,
-        level: i64,
-        first: i64,
-        end: i64,
-    ) -> impl Future<Output = sqlx::Result<Vec<TileRow>>> + Send;
-
-    /// The stored disclosures of one entry: subject, items.
-    fn disclosures_of(
-        conn: &mut Self::Connection,
-        schema: &Schema,
-        chain: i64,
-        seq: i64,
-    ) -> impl Future<Output = sqlx::Result<Vec<(Vec<u8>, String)>>> + Send;
 }

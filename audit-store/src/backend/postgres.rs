@@ -4,6 +4,7 @@ pub(crate) mod append;
 pub(crate) mod index;
 pub(crate) mod proof;
 pub(crate) mod read;
+pub(crate) mod rows;
 pub(crate) mod setup;
 pub(crate) mod stage;
 pub(crate) mod verify;

@@ -6,6 +6,8 @@ use audit_core::{ChainId, NodeHash};
 use sqlx::Database;
 
 use crate::backend::Schema;
+use crate::backend::rows::{CheckpointRow, TileRow, unsigned};
+use crate::proof::nodes::split_hashes;
 
 /// Level and index of a tile.
 pub(crate) type TilePlace = (u8, u64);
@@ -21,55 +23,15 @@ pub struct StoredTile {
     pub hashes: Vec<NodeHash>,
 }
 
-/// A chain as its head row has it.
-#[derive(Debug, Clone)]
-pub struct ChainRow {
-    /// Surrogate id.
-    pub id: i64,
-    /// Number of entries.
-    pub size: i64,
-    /// Compact range of the tree, 32 bytes for each perfect subtree.
-    pub range: Vec<u8>,
-    /// Incarnation.
-    pub incarnation: i64,
-}
-
-/// Entries that follow each other, packed into one value so that many cost one row.
-#[derive(Debug, Default)]
-pub struct EntryPage {
-    /// The seqs of those that stand, ascending.
-    pub seqs: Vec<i64>,
-    /// Their bytes, with a newline between each two. Canonical JSON has none of its own.
-    pub bodies: String,
-}
-
-impl EntryPage {
-    /// The entries with their seqs.
-    pub fn entries(&self) -> impl Iterator<Item = (i64, &str)> {
-        self.seqs.iter().copied().zip(self.bodies.split('\n'))
+impl StoredTile {
+    /// Reads a row whose numbers and hashes are such.
+    pub(crate) fn read(row: &TileRow) -> sqlx::Result<Self> {
+        Ok(Self {
+            level: unsigned(row.level)?,
+            index: unsigned(row.index)?,
+            hashes: split_hashes(&row.hashes)?,
+        })
     }
-}
-
-/// The disclosures of one entry and subject.
-#[derive(Debug)]
-pub struct DisclosureRow {
-    /// The entry.
-    pub seq: i64,
-    /// The subject's ref.
-    pub subject: Vec<u8>,
-    /// JSON array of what is disclosed or sealed.
-    pub items: String,
-}
-
-/// A stored checkpoint.
-#[derive(Debug, Clone)]
-pub struct CheckpointRow {
-    /// Incarnation.
-    pub incarnation: i64,
-    /// Tree size.
-    pub size: i64,
-    /// The signed note, with the cosignatures that were collected.
-    pub note: String,
 }
 
 /// How far a chain is signed.
@@ -105,13 +67,6 @@ impl PublishedUpTo {
 pub trait ProofSql: Database {
     /// How a transaction begins that reads one state of the database throughout.
     const BEGIN_SNAPSHOT: &'static str;
-
-    /// The head row of a chain.
-    fn chain_row(
-        conn: &mut Self::Connection,
-        schema: &Schema,
-        chain: &ChainId,
-    ) -> impl Future<Output = sqlx::Result<Option<ChainRow>>> + Send;
 
     /// All chains behind `after`, in the order of their ids: at most 1000.
     fn chains_after(
@@ -154,24 +109,6 @@ pub trait ProofSql: Database {
         hashes: &[u8],
     ) -> impl Future<Output = sqlx::Result<()>> + Send;
 
-    /// The standing entries from `first` up to `end`.
-    fn entry_page(
-        conn: &mut Self::Connection,
-        schema: &Schema,
-        chain: i64,
-        first: i64,
-        end: i64,
-    ) -> impl Future<Output = sqlx::Result<EntryPage>> + Send;
-
-    /// The disclosures of the entries from `first` up to `end`, by seq and subject.
-    fn disclosure_page(
-        conn: &mut Self::Connection,
-        schema: &Schema,
-        chain: i64,
-        first: i64,
-        end: i64,
-    ) -> impl Future<Output = sqlx::Result<Vec<DisclosureRow>>> + Send;
-
     /// The newest checkpoint of an incarnation.
     fn newest_checkpoint(
         conn: &mut Self::Connection,
@@ -179,15 +116,6 @@ pub trait ProofSql: Database {
         chain: i64,
         incarnation: i64,
     ) -> impl Future<Output = sqlx::Result<Option<CheckpointRow>>> + Send;
-
-    /// The checkpoints behind (`incarnation`, `size`), by incarnation and size: at most 100.
-    fn checkpoints_after(
-        conn: &mut Self::Connection,
-        schema: &Schema,
-        chain: i64,
-        incarnation: i64,
-        size: i64,
-    ) -> impl Future<Output = sqlx::Result<Vec<CheckpointRow>>> + Send;
 
     /// Stores a checkpoint that is not there yet.
     fn insert_checkpoint(

@@ -33,14 +33,6 @@ pub trait ReadSql: Database {
     /// What tells that something was committed, by whatever process.
     type Watcher: Send + std::fmt::Debug;
 
-    /// All standing entries of a run, ascending: the fast way to read many.
-    fn bodies(
-        conn: &mut Self::Connection,
-        schema: &Schema,
-        chain: i64,
-        seqs: Range<u64>,
-    ) -> impl Future<Output = sqlx::Result<Vec<SeqBody>>> + Send;
-
     /// The standing ones of some entries, in no particular order.
     fn bodies_at(
         conn: &mut Self::Connection,
@@ -65,14 +57,6 @@ pub trait ReadSql: Database {
         size: u64,
         at: &str,
     ) -> impl Future<Output = sqlx::Result<u64>> + Send;
-
-    /// The stored disclosures of one entry: the subject's ref and the JSON array.
-    fn disclosures(
-        conn: &mut Self::Connection,
-        schema: &Schema,
-        chain: i64,
-        seq: u64,
-    ) -> impl Future<Output = sqlx::Result<Vec<(Vec<u8>, String)>>> + Send;
 
     /// Starts watching for commits.
     fn watch(

@@ -5,6 +5,7 @@ use std::io::{self, Read};
 use std::path::{Path, PathBuf};
 
 use audit_core::BundleFile;
+use base16ct::lower::encode_string as hex;
 use sha2::{Digest as _, Sha256};
 
 use super::directory::OpenFile;
@@ -371,12 +372,4 @@ impl LineBlock {
     pub fn text(&self) -> &str {
         &self.text
     }
-}
-
-fn hex(bytes: &[u8]) -> String {
-    use fmt::Write as _;
-    bytes.iter().fold(String::with_capacity(64), |mut out, byte| {
-        let _ = write!(out, "{byte:02x}");
-        out
-    })
 }

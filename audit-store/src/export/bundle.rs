@@ -1,17 +1,15 @@
 //! The auditor's bundle, as a directory or an archive.
 
-use std::borrow::Cow;
 use std::collections::BTreeSet;
 use std::path::{Path, PathBuf};
 
 use audit_core::{
     BundlePath, ChainId, Digest, DisclosureLine, Entry, EntryLine, LeafHash, LineAbsence,
-    LineContent, Manifest, SubjectRef, Timestamp, VerifierKey,
+    LineContent, Manifest, Timestamp, VerifierKey,
 };
-use serde::Deserialize;
 
 use crate::backend::Backend;
-use crate::backend::proof::{DisclosureRow, EntryPage};
+use crate::backend::rows::{DisclosureRow, PackedEntries};
 use crate::journal::Journal;
 
 use super::error::ExportError;
@@ -175,7 +173,7 @@ async fn make<DB: Backend>(
 }
 
 /// The seqs of a page that have no row.
-fn gone(seqs: &std::ops::Range<u64>, page: &EntryPage) -> Vec<u64> {
+fn gone(seqs: &std::ops::Range<u64>, page: &PackedEntries) -> Vec<u64> {
     let mut standing = page.seqs.iter().filter_map(|seq| u64::try_from(*seq).ok()).peekable();
     seqs.clone().filter(|seq| standing.next_if_eq(seq).is_none()).collect()
 }
@@ -263,16 +261,16 @@ impl Lines {
     /// The lines of `entries.jsonl` and of `disclosures.jsonl` for a page.
     fn page(
         &mut self,
-        page: &EntryPage,
+        page: &PackedEntries,
         absent: impl Iterator<Item = (u64, LeafHash)>,
         disclosures: &[DisclosureRow],
     ) -> Result<(String, String), ExportError> {
-        let mut entries = String::with_capacity(page.bodies.len().saturating_add(8 << 10));
+        let mut entries = String::with_capacity(page.bytes.len().saturating_add(8 << 10));
         let mut disclosed = String::new();
         let mut absent = absent.peekable();
         let mut rest = disclosures.iter().peekable();
-        for (seq, body) in page.entries() {
-            let seq = u64::try_from(seq).unwrap_or(0);
+        for entry in page.texts() {
+            let (seq, body) = entry?;
             while let Some((gone, leaf)) = absent.next_if(|(gone, _)| *gone < seq) {
                 push_line(&mut entries, &EntryLine::absent(LineAbsence::Pruned, leaf, gone));
             }
@@ -320,21 +318,20 @@ impl Lines {
         out: &mut String,
     ) -> Result<(), ExportError> {
         let malformed = || ExportError::Disclosures { chain: self.chain.clone(), seq };
-        let subject: [u8; 16] = row.subject.as_slice().try_into().map_err(|_| malformed())?;
-        let subject = SubjectRef::from_bytes(subject);
-        let items: Vec<Item<'_>> = serde_json::from_str(&row.items).map_err(|_| malformed())?;
+        let (subject, items) = row.read().ok_or_else(malformed)?;
         let mut lines = Vec::with_capacity(items.len());
         for item in items {
+            let digest: Digest = item.digest.parse().map_err(|_| malformed())?;
             let reason = self.withholding.as_ref().zip(entry).and_then(|(withholding, entry)| {
-                withholding.reason(entry, subject, item.disclosure.as_deref())
+                withholding.reason(entry, subject, item.disclosure)
             });
             let content = match (reason, item.disclosure, item.sealed) {
                 (Some(reason), ..) => {
                     self.withheld = self.withheld.saturating_add(1);
-                    LineContent::withheld(item.digest, reason.into())
+                    LineContent::withheld(digest, reason.into())
                 }
-                (None, Some(text), None) => LineContent::Disclosure(text),
-                (None, None, Some(sealed)) => LineContent::sealed(item.digest, sealed),
+                (None, Some(text), None) => LineContent::Disclosure(text.into()),
+                (None, None, Some(sealed)) => LineContent::sealed(digest, sealed.into()),
                 _ => return Err(malformed()),
             };
             lines.push((content.digest(), content));
@@ -365,14 +362,4 @@ impl Lines {
 fn push_line(out: &mut String, line: &EntryLine<'_>) {
     line.push_to(out);
     out.push('\n');
-}
-
-/// A disclosure as it is stored.
-#[derive(Deserialize)]
-struct Item<'a> {
-    digest: Digest,
-    #[serde(borrow, default)]
-    disclosure: Option<Cow<'a, str>>,
-    #[serde(borrow, default)]
-    sealed: Option<Cow<'a, str>>,
 }

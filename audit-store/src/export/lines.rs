@@ -123,8 +123,9 @@ impl<DB: Backend> Export<DB> {
     /// [`ExportError::Database`].
     pub async fn next_chunk(&mut self) -> Result<Option<Vec<u8>>, ExportError> {
         while let Some((_, page)) = self.reader.next_page(self.end).await? {
-            let mut out = Vec::with_capacity(page.bodies.len().saturating_add(4 << 10));
-            for (seq, body) in page.entries() {
+            let mut out = Vec::with_capacity(page.bytes.len().saturating_add(4 << 10));
+            for entry in page.texts() {
+                let (seq, body) = entry?;
                 self.entries = self.entries.saturating_add(1);
                 self.push(seq, body, &mut out)?;
             }
@@ -138,7 +139,7 @@ impl<DB: Backend> Export<DB> {
         Ok(None)
     }
 
-    fn push(&mut self, seq: i64, body: &str, out: &mut Vec<u8>) -> Result<(), ExportError> {
+    fn push(&mut self, seq: u64, body: &str, out: &mut Vec<u8>) -> Result<(), ExportError> {
         let mapped = match &self.format {
             ExportFormat::JsonLines => {
                 out.extend_from_slice(body.as_bytes());
@@ -147,7 +148,7 @@ impl<DB: Backend> Export<DB> {
             }
             _ => Entry::parse(body).map_err(|source| ExportError::Entry {
                 chain: self.reader.chain.clone(),
-                seq: u64::try_from(seq).unwrap_or(0),
+                seq,
                 source,
             })?,
         };

@@ -7,7 +7,9 @@ use audit_core::{ChainId, CompactRange, LeafHash, NodeId};
 use sqlx::Transaction;
 
 use crate::backend::Backend;
-use crate::backend::proof::{ChainRow, CheckpointRow, DisclosureRow, EntryPage};
+use crate::backend::rows::{
+    CHECKPOINT_PAGE, ChainRow, CheckpointRow, DisclosureRow, LAST_CHECKPOINT, PackedEntries,
+};
 use crate::journal::Store;
 use crate::proof::read_nodes;
 
@@ -61,7 +63,7 @@ impl<DB: Backend> ChainReader<DB> {
     pub(super) async fn next_page(
         &mut self,
         end: u64,
-    ) -> Result<Option<(Range<u64>, EntryPage)>, ExportError> {
+    ) -> Result<Option<(Range<u64>, PackedEntries)>, ExportError> {
         let end = std::cmp::min(end, self.size);
         if self.next >= end {
             return Ok(None);
@@ -69,7 +71,7 @@ impl<DB: Backend> ChainReader<DB> {
         let seqs = self.next..std::cmp::min(self.next.saturating_add(self.page), end);
         let page = self.entries(seqs.clone()).await?;
         self.next = seqs.end;
-        if let Some(average) = page.bodies.len().checked_div(page.seqs.len()) {
+        if let Some(average) = page.bytes.len().checked_div(page.seqs.len()) {
             let fits = PAGE_BYTES.checked_div(average).unwrap_or(usize::MAX);
             self.page = u64::try_from(fits).unwrap_or(MOST_PAGE).clamp(LEAST_PAGE, MOST_PAGE);
         }
@@ -81,16 +83,17 @@ impl<DB: Backend> ChainReader<DB> {
         self.next = seq;
     }
 
-    async fn entries(&mut self, seqs: Range<u64>) -> Result<EntryPage, ExportError> {
+    async fn entries(&mut self, seqs: Range<u64>) -> Result<PackedEntries, ExportError> {
         let (first, end) = bounds(&seqs);
         let schema = &self.store.schema;
-        Ok(DB::entry_page(&mut self.tx, schema, self.row.id, first, end).await?)
+        Ok(DB::packed_entries(&mut self.tx, schema, self.row.id, first, end).await?)
     }
 
     /// One entry's bytes.
     pub(super) async fn entry(&mut self, seq: u64) -> Result<Option<String>, ExportError> {
         let page = self.entries(seq..seq.saturating_add(1)).await?;
-        Ok((!page.seqs.is_empty()).then_some(page.bodies))
+        let text = page.texts().next().transpose()?;
+        Ok(text.map(|(_, text)| text.to_owned()))
     }
 
     /// The disclosures of these entries, by seq and subject.
@@ -100,7 +103,7 @@ impl<DB: Backend> ChainReader<DB> {
     ) -> Result<Vec<DisclosureRow>, ExportError> {
         let (first, end) = bounds(seqs);
         let schema = &self.store.schema;
-        Ok(DB::disclosure_page(&mut self.tx, schema, self.row.id, first, end).await?)
+        Ok(DB::disclosure_rows(&mut self.tx, schema, self.row.id, first, end).await?)
     }
 
     /// The leaf hashes of entries whose rows are gone.
@@ -116,7 +119,7 @@ impl<DB: Backend> ChainReader<DB> {
         Ok(nodes.iter().map(|node| LeafHash::from_bytes(*node.as_bytes())).collect())
     }
 
-    /// The stored checkpoints behind this one.
+    /// The stored checkpoints behind this one, a page of them.
     pub(super) async fn checkpoints_after(
         &mut self,
         incarnation: i64,
@@ -124,7 +127,8 @@ impl<DB: Backend> ChainReader<DB> {
     ) -> Result<Vec<CheckpointRow>, ExportError> {
         let schema = &self.store.schema;
         let (tx, id) = (&mut self.tx, self.row.id);
-        Ok(DB::checkpoints_after(tx, schema, id, incarnation, size).await?)
+        let (above, upto) = ((incarnation, size), LAST_CHECKPOINT);
+        Ok(DB::checkpoint_rows(tx, schema, id, above, upto, CHECKPOINT_PAGE).await?)
     }
 
     /// Ends the reading; dropping does so too, later.

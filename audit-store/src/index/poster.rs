@@ -9,7 +9,7 @@ use std::ops::Range;
 use audit_core::Entry;
 
 use crate::backend::index::{ChainState, Posted, StoredPage};
-use crate::backend::{Backend, Schema};
+use crate::backend::{Backend, Schema, integer};
 use crate::error::DatabaseError;
 use crate::index::handed::Handed;
 use crate::index::posting::PostingError;
@@ -94,9 +94,11 @@ impl Step {
             // What was not handed over has to be read.
             let end = std::cmp::min(next.saturating_add(READ), to);
             let end = std::cmp::min(end, handed.first().unwrap_or(end));
-            for (seq, body) in DB::bodies(conn, schema, state.id, next..end).await? {
+            let (id, first, last) = (state.id, integer(next), integer(end));
+            for entry in DB::packed_entries(conn, schema, id, first, last).await?.texts() {
+                let (seq, body) = entry?;
                 if let Some(builder) = builder_of(&mut builders, seq) {
-                    post_entry(&mut hasher, builder, seq, &body);
+                    post_entry(&mut hasher, builder, seq, body);
                 }
             }
             next = end;

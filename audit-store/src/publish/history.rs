@@ -5,7 +5,7 @@ use std::sync::Arc;
 use audit_core::{ChainId, CheckpointError, Origin, SignedCheckpoint, TreeHead, VerifierKey};
 
 use crate::backend::Backend;
-use crate::backend::proof::ChainRow;
+use crate::backend::rows::ChainRow;
 use crate::journal::Store;
 use crate::proof::head_at;
 

@@ -4,6 +4,7 @@ use audit_core::{ChainId, SignedCheckpoint};
 
 use crate::backend::Backend;
 use crate::backend::proof::PublishedUpTo;
+use crate::backend::rows::{CHECKPOINT_PAGE, LAST_CHECKPOINT};
 use crate::checkpoint::{chain_ids, due, sign};
 use crate::error::DatabaseError;
 use crate::journal::{Journal, Store};
@@ -109,9 +110,8 @@ async fn publish_to<DB: Backend>(
     let mut upto = before.unwrap_or(PublishedUpTo::NOTHING);
     loop {
         let mut conn = store.pool.acquire().await?;
-        let page =
-            DB::checkpoints_after(&mut conn, &store.schema, row.id, upto.incarnation, upto.size)
-                .await?;
+        let (above, last, most) = ((upto.incarnation, upto.size), LAST_CHECKPOINT, CHECKPOINT_PAGE);
+        let page = DB::checkpoint_rows(&mut conn, &store.schema, row.id, above, last, most).await?;
         drop(conn);
         if page.is_empty() {
             return Ok(Outcome::Answered);

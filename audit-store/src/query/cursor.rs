@@ -9,10 +9,9 @@ use sha2::{Digest, Sha256};
 use crate::query::filter::Filter;
 use crate::query::plan::Order;
 
-/// Hexadecimal digits of the seq, and of the digest.
+/// Hexadecimal digits of the seq; those of the digest follow.
 const SEQ_DIGITS: usize = 16;
 const CHECK_BYTES: usize = 16;
-const CHECK_DIGITS: usize = 32;
 
 /// Where a page of a query ended, to be given back for the next one.
 ///
@@ -73,18 +72,15 @@ impl FromStr for Cursor {
     type Err = CursorError;
 
     fn from_str(text: &str) -> Result<Self, CursorError> {
-        let lowercase = |byte: u8| byte.is_ascii_digit() || (b'a'..=b'f').contains(&byte);
-        if !text.bytes().all(lowercase) {
-            return Err(CursorError::Form);
-        }
         let (seq, check) = text.split_at_checked(SEQ_DIGITS).ok_or(CursorError::Form)?;
-        if check.len() != CHECK_DIGITS {
-            return Err(CursorError::Form);
-        }
-        let seq = u64::from_str_radix(seq, 16).map_err(|_| CursorError::Form)?;
-        let check = u128::from_str_radix(check, 16).map_err(|_| CursorError::Form)?;
-        Ok(Self { seq, check: check.to_be_bytes() })
+        Ok(Self { seq: u64::from_be_bytes(bytes(seq)?), check: bytes(check)? })
     }
+}
+
+fn bytes<const N: usize>(digits: &str) -> Result<[u8; N], CursorError> {
+    let mut bytes = [0; N];
+    let decoded = base16ct::lower::decode(digits, &mut bytes).map_err(|_| CursorError::Form)?;
+    decoded.try_into().map_err(|_| CursorError::Form)
 }
 
 /// Why a cursor is refused.

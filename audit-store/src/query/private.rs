@@ -5,11 +5,11 @@ use std::fmt;
 use audit_core::{
     Actor, ChainId, Digest, Disclosure, Entry, EntryError, Event, EventError, SubjectRef, Target,
 };
-use serde::Deserialize;
 use serde_json::Value;
 
 use crate::append::AppendError;
-use crate::backend::Backend;
+use crate::backend::rows::StoredItem;
+use crate::backend::{Backend, integer};
 use crate::error::DatabaseError;
 use crate::journal::Journal;
 
@@ -103,14 +103,6 @@ impl From<sqlx::Error> for ReadPrivateError {
     }
 }
 
-#[derive(Deserialize)]
-#[serde(deny_unknown_fields)]
-struct Item {
-    digest: String,
-    disclosure: Option<String>,
-    sealed: Option<String>,
-}
-
 impl<DB: Backend> Journal<DB> {
     /// Reads the private fields of an entry, as far as they have not been erased.
     ///
@@ -148,14 +140,11 @@ impl<DB: Backend> Journal<DB> {
         }
         let mut conn = self.store.pool.acquire().await?;
         let mut fields = Vec::new();
-        for (subject, items) in DB::disclosures(&mut conn, schema, id, seq).await? {
-            let subject =
-                <[u8; 16]>::try_from(subject).map_err(|_| ReadPrivateError::Uncommitted)?;
-            let subject = SubjectRef::from_bytes(subject);
-            let items: Vec<Item> =
-                serde_json::from_str(&items).map_err(|_| ReadPrivateError::Uncommitted)?;
+        let (first, end) = (integer(seq), integer(seq.saturating_add(1)));
+        for row in DB::disclosure_rows(&mut conn, schema, id, first, end).await? {
+            let (subject, items) = row.read().ok_or(ReadPrivateError::Uncommitted)?;
             for item in items {
-                fields.push(field(&entry, subject, item).ok_or(ReadPrivateError::Uncommitted)?);
+                fields.push(field(&entry, subject, &item).ok_or(ReadPrivateError::Uncommitted)?);
             }
         }
         Ok(fields)
@@ -163,15 +152,15 @@ impl<DB: Backend> Journal<DB> {
 }
 
 /// A stored item as a field, if the entry commits to it.
-fn field(entry: &Entry<'_>, subject: SubjectRef, item: Item) -> Option<PrivateField> {
+fn field(entry: &Entry<'_>, subject: SubjectRef, item: &StoredItem<'_>) -> Option<PrivateField> {
     let digest: Digest = item.digest.parse().ok()?;
     let field = match (item.disclosure, item.sealed) {
         (Some(text), None) => {
-            let disclosure = Disclosure::new(subject, text);
+            let disclosure = Disclosure::new(subject, text.to_owned());
             let open = disclosure.open().ok().filter(|_| disclosure.digest() == digest)?;
             PrivateField::Plain { subject, pointer: open.name().to_owned(), value: open.value() }
         }
-        (None, Some(sealed)) => PrivateField::Sealed { subject, digest, sealed },
+        (None, Some(sealed)) => PrivateField::Sealed { subject, digest, sealed: sealed.to_owned() },
         _ => return None,
     };
     entry.event().commits_to(subject, digest).then_some(field)

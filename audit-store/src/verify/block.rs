@@ -6,7 +6,7 @@ use audit_core::{
 };
 use sqlx::Database;
 
-use crate::backend::verify::{ChainRow, CheckpointRow, DisclosureRow, PackedEntries, TileRow};
+use crate::backend::rows::{ChainRow, CheckpointRow, DisclosureRow, PackedEntries, TileRow};
 use crate::backend::{Backend, Schema};
 use crate::index::check::ExpectedSegment;
 use crate::index::segment::Segment;
@@ -58,7 +58,7 @@ pub(super) async fn load<DB: Backend>(
     let mut from = first;
     while from < end {
         let to = std::cmp::min(from.saturating_add(PAGE), end);
-        pages.push(DB::packed_entries(conn, schema, chain, from, to).await?);
+        pages.push(DB::packed_entries(conn, schema, chain.id, from, to).await?);
         from = to;
     }
     let disclosures = DB::disclosure_rows(conn, schema, chain.id, first, end).await?;
@@ -82,8 +82,8 @@ pub(super) async fn load<DB: Backend>(
     let mut checkpoints = Vec::new();
     for incarnation in incarnations {
         let above = if first == 0 { -1 } else { first };
-        let rows =
-            DB::checkpoint_rows(conn, schema, chain.id, *incarnation, above, beyond(end)).await?;
+        let (above, upto) = ((*incarnation, above), (*incarnation, beyond(end)));
+        let rows = DB::checkpoint_rows(conn, schema, chain.id, above, upto, i64::MAX).await?;
         checkpoints.extend(rows);
     }
     Ok(Loaded { place, pages, disclosures, tiles, checkpoints })

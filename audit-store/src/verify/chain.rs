@@ -11,7 +11,7 @@ use futures_util::{StreamExt, TryStreamExt, stream};
 use sqlx::{Pool, Transaction};
 use tokio::sync::Semaphore;
 
-use crate::backend::verify::ChainRow;
+use crate::backend::rows::ChainRow;
 use crate::backend::{Backend, Schema};
 use crate::verify::block::{self, BLOCK, Place};
 use crate::verify::index::{self, IndexCheck};
@@ -102,7 +102,7 @@ async fn name_of<DB: Backend>(
     schema: &Schema,
     row: &ChainRow,
 ) -> Result<ChainId, VerifyError> {
-    let page = DB::packed_entries(conn, schema, row, 0, 1).await?;
+    let page = DB::packed_entries(conn, schema, row.id, 0, 1).await?;
     let bytes = page.iter().next().map(|(.., bytes)| bytes).unwrap_or_default();
     let entry = std::str::from_utf8(bytes).ok().and_then(|text| Entry::parse(text).ok());
     let named = entry.and_then(|entry| entry.chain().parse().ok());
@@ -185,7 +185,7 @@ async fn verify_chain<DB: Backend>(
     index.settle(0, chain, &mut verifier).await?;
     for seq in verifier.wanted() {
         let seq = i64::try_from(seq).unwrap_or(i64::MAX);
-        let page = DB::packed_entries(conn, schema, row, seq, seq.saturating_add(1)).await?;
+        let page = DB::packed_entries(conn, schema, row.id, seq, seq.saturating_add(1)).await?;
         if let Some((seq, _, bytes)) = page.iter().next().filter(|_| page.is_whole()) {
             verifier.boundary(u64::try_from(seq).unwrap_or(0), bytes);
         }

@@ -1,29 +1,15 @@
 //! The stored form of an entry's disclosures.
 
-use audit_core::ChainId;
 use audit_core::{
-    BlockVerifier, Disclosed, Evidence, EvidenceSource, Finding, FindingCode, SubjectRef,
+    BlockVerifier, ChainId, Disclosed, Evidence, EvidenceSource, Finding, FindingCode,
 };
-use serde::Deserialize;
 
-use crate::backend::verify::DisclosureRow;
-
-#[derive(Deserialize)]
-#[serde(deny_unknown_fields)]
-struct Item<'a> {
-    digest: &'a str,
-    #[serde(borrow)]
-    disclosure: Option<&'a str>,
-    #[serde(borrow)]
-    sealed: Option<&'a str>,
-}
+use crate::backend::rows::DisclosureRow;
 
 /// Gives one row's disclosures to the verifier.
 pub(super) fn examine(block: &mut BlockVerifier, chain: &ChainId, row: &DisclosureRow) {
     let seq = u64::try_from(row.seq).unwrap_or(0);
-    let subject = <[u8; 16]>::try_from(row.subject.as_slice()).map(SubjectRef::from_bytes);
-    let items: Result<Vec<Item<'_>>, _> = serde_json::from_slice(&row.items);
-    let (Ok(subject), Ok(items)) = (subject, items) else {
+    let Some((subject, items)) = row.read() else {
         let message = "a stored row of disclosures cannot be read";
         let evidence = Evidence::new(
             EvidenceSource::Entry,

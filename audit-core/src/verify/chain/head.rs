@@ -1,5 +1,7 @@
 //! A database's head row, compared with the entries.
 
+use base16ct::lower::encode_string as hex;
+
 use super::super::finding::{Evidence, EvidenceSource, Finding, FindingCode};
 use super::ChainVerifier;
 use crate::{LeafHash, Timestamp};
@@ -71,9 +73,6 @@ impl ChainVerifier {
                 tree.is_some_and(|tree| tree.to_bytes() == *range)
             };
             if own.is_some() && !same(own) && !same(committed) {
-                let hex = |bytes: &[u8]| {
-                    bytes.iter().map(|byte| format!("{byte:02x}")).collect::<String>()
-                };
                 let found = own.map(|tree| hex(&tree.to_bytes())).unwrap_or_default();
                 differs("compact range", hex(range), found);
             }

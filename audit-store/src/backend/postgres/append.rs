@@ -6,11 +6,11 @@ use sqlx::query::Query;
 use sqlx::{PgConnection, Postgres, Row};
 use uuid::Uuid;
 
+use super::rows::{self, chains};
 use crate::append::transaction::Isolation;
 use crate::backend::Schema;
-use crate::backend::append::{
-    AppendSql, ChainRow, DisclosureRow, EntryRow, Move, Standing, TileRow,
-};
+use crate::backend::append::{AppendSql, EntryRow, Move, NewDisclosures, Standing};
+use crate::backend::rows::ChainRow;
 use crate::backend::setup::SetupSql;
 
 /// Rows of one statement; beyond it nothing is gained.
@@ -84,18 +84,6 @@ const WRITE_IF_READY_WITH_TILES: &str = write_if_ready!(
      ) "
 );
 
-fn chain_row(row: &PgRow) -> sqlx::Result<ChainRow> {
-    Ok(ChainRow {
-        id: row.try_get(0)?,
-        size: row.try_get(1)?,
-        head: row.try_get(2)?,
-        range: row.try_get(3)?,
-        at: row.try_get(4)?,
-        control: row.try_get(5)?,
-        incarnation: row.try_get(6)?,
-    })
-}
-
 fn standing_row(row: &PgRow) -> sqlx::Result<Standing> {
     Ok((row.try_get(0)?, row.try_get(1)?, row.try_get(2)?))
 }
@@ -126,7 +114,7 @@ fn bind<'q>(
     let tiles = || step.tiles.iter();
     query
         .bind(tiles().map(|tile| small(tile.level)).collect::<Vec<i32>>())
-        .bind(tiles().map(|tile| tile.idx).collect::<Vec<i64>>())
+        .bind(tiles().map(|tile| tile.index).collect::<Vec<i64>>())
         .bind(tiles().map(|tile| small(tile.width)).collect::<Vec<i32>>())
         .bind(tiles().map(|tile| tile.hashes.as_slice()).collect::<Vec<&[u8]>>())
 }
@@ -214,37 +202,16 @@ impl AppendSql for Postgres {
         .await
     }
 
-    async fn load_head(
-        conn: &mut PgConnection,
-        schema: &Schema,
-        chain: i64,
-    ) -> sqlx::Result<Option<ChainRow>> {
-        sqlx::query(schema.sql(
-            "SELECT id, size, head, range, at, control, incarnation FROM audit.chain WHERE id = $1",
-        ))
-        .bind(chain)
-        .fetch_optional(conn)
-        .await?
-        .as_ref()
-        .map(chain_row)
-        .transpose()
-    }
-
     async fn lock_head(
         conn: &mut PgConnection,
         schema: &Schema,
         chain: i64,
     ) -> sqlx::Result<Option<ChainRow>> {
-        sqlx::query(schema.sql(
-            "SELECT id, size, head, range, at, control, incarnation FROM audit.chain WHERE id = $1
-             FOR NO KEY UPDATE",
-        ))
-        .bind(chain)
-        .fetch_optional(conn)
-        .await?
-        .as_ref()
-        .map(chain_row)
-        .transpose()
+        sqlx::query(schema.sql(chains!("WHERE id = $1 FOR NO KEY UPDATE")))
+            .bind(chain)
+            .try_map(rows::chain)
+            .fetch_optional(conn)
+            .await
     }
 
     async fn ready_to_seal(conn: &mut PgConnection, schema: &Schema) -> sqlx::Result<bool> {
@@ -295,7 +262,7 @@ impl AppendSql for Postgres {
         schema: &Schema,
         chain: i64,
         tenant: &str,
-        rows: Vec<DisclosureRow>,
+        rows: Vec<NewDisclosures>,
     ) -> sqlx::Result<()> {
         let mut rows = rows.into_iter();
         while rows.len() > 0 {
@@ -358,46 +325,5 @@ impl AppendSql for Postgres {
         .iter()
         .map(standing_row)
         .collect()
-    }
-
-    async fn stored_tiles(
-        conn: &mut PgConnection,
-        schema: &Schema,
-        chain: i64,
-        level: i64,
-        first: i64,
-        end: i64,
-    ) -> sqlx::Result<Vec<TileRow>> {
-        sqlx::query_as(schema.sql(
-            "SELECT idx, width::bigint, hashes FROM audit.tile
-             WHERE chain = $1 AND level = $2::bigint::integer AND idx >= $3 AND idx < $4
-             ORDER BY idx, width",
-        ))
-        .bind(chain)
-        .bind(level)
-        .bind(first)
-        .bind(end)
-        .fetch_all(conn)
-        .await
-        .map(|rows| {
-            rows.into_iter()
-                .map(|(idx, width, hashes)| TileRow { level, idx, width, hashes })
-                .collect()
-        })
-    }
-
-    async fn disclosures_of(
-        conn: &mut PgConnection,
-        schema: &Schema,
-        chain: i64,
-        seq: i64,
-    ) -> sqlx::Result<Vec<(Vec<u8>, String)>> {
-        sqlx::query_as(
-            schema.sql("SELECT subject, items FROM audit.disclosure WHERE chain = $1 AND seq = $2"),
-        )
-        .bind(chain)
-        .bind(seq)
-        .fetch_all(conn)
-        .await
     }
 }

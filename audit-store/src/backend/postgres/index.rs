@@ -6,10 +6,10 @@ use audit_core::ChainId;
 use sqlx::postgres::PgRow;
 use sqlx::{PgConnection, Postgres, Row};
 
-use super::read::unsigned;
 use crate::backend::index::{
     ChainState, FoundPage, FoundPages, IndexSql, PageWanted, Posted, StoredPage,
 };
+use crate::backend::rows::unsigned;
 use crate::backend::{Schema, integer};
 
 impl IndexSql for Postgres {

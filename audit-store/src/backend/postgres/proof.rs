@@ -1,41 +1,15 @@
 //! What proofs, checkpoints and exports read and write in PostgreSQL.
 
 use audit_core::ChainId;
-use sqlx::postgres::PgRow;
 use sqlx::{PgConnection, Postgres, Row};
 
-use crate::backend::Schema;
-use crate::backend::proof::{
-    ChainRow, CheckpointRow, DisclosureRow, EntryPage, ProofSql, PublishedUpTo, SignedUpTo,
-    StoredTile, TilePlace,
-};
-use crate::proof::nodes::split_hashes;
+use super::rows;
+use crate::backend::proof::{ProofSql, PublishedUpTo, SignedUpTo, StoredTile, TilePlace};
+use crate::backend::rows::CheckpointRow;
+use crate::backend::{Schema, integer};
 
 impl ProofSql for Postgres {
     const BEGIN_SNAPSHOT: &'static str = "BEGIN ISOLATION LEVEL REPEATABLE READ READ ONLY";
-
-    async fn chain_row(
-        conn: &mut PgConnection,
-        schema: &Schema,
-        chain: &ChainId,
-    ) -> sqlx::Result<Option<ChainRow>> {
-        sqlx::query(schema.sql(
-            "SELECT id, size, range, incarnation FROM audit.chain WHERE tenant = $1 AND series = $2",
-        ))
-        .bind(chain.tenant())
-        .bind(chain.series())
-        .fetch_optional(conn)
-        .await?
-        .map(|row| {
-            Ok(ChainRow {
-                id: row.try_get(0)?,
-                size: row.try_get(1)?,
-                range: row.try_get(2)?,
-                incarnation: row.try_get(3)?,
-            })
-        })
-        .transpose()
-    }
 
     async fn chains_after(
         conn: &mut PgConnection,
@@ -99,25 +73,20 @@ impl ProofSql for Postgres {
             return Ok(Vec::new());
         }
         let levels: Vec<i32> = places.iter().map(|(level, _)| i32::from(*level)).collect();
-        let indexes = places
-            .iter()
-            .map(|(_, index)| i64::try_from(*index).map_err(|e| sqlx::Error::Encode(e.into())))
-            .collect::<sqlx::Result<Vec<_>>>()?;
+        let indexes: Vec<i64> = places.iter().map(|(_, index)| integer(*index)).collect();
         sqlx::query(schema.sql(
-            "SELECT t.level, t.idx, t.hashes
+            "SELECT t.level::bigint, t.idx, t.width::bigint, t.hashes
             FROM unnest($2::integer[], $3::bigint[]) AS place (level, idx)
-            CROSS JOIN LATERAL (SELECT w.level, w.idx, w.hashes FROM audit.tile AS w
+            CROSS JOIN LATERAL (SELECT w.level, w.idx, w.width, w.hashes FROM audit.tile AS w
                 WHERE w.chain = $1 AND w.level = place.level AND w.idx = place.idx
                 ORDER BY w.width DESC LIMIT 1) AS t",
         ))
         .bind(chain)
         .bind(levels)
         .bind(indexes)
+        .try_map(|row| StoredTile::read(&rows::tile(row)?))
         .fetch_all(conn)
-        .await?
-        .iter()
-        .map(stored_tile)
-        .collect()
+        .await
     }
 
     async fn insert_tile(
@@ -133,67 +102,12 @@ impl ProofSql for Postgres {
         ))
         .bind(id)
         .bind(i32::from(place.0))
-        .bind(i64::try_from(place.1).map_err(|e| sqlx::Error::Encode(e.into()))?)
+        .bind(integer(place.1))
         .bind(chain.tenant())
         .bind(hashes)
         .execute(conn)
         .await
         .map(drop)
-    }
-
-    async fn entry_page(
-        conn: &mut PgConnection,
-        schema: &Schema,
-        chain: i64,
-        first: i64,
-        end: i64,
-    ) -> sqlx::Result<EntryPage> {
-        // The seqs are only spelled out where some are gone.
-        let row = sqlx::query(schema.sql(
-            "SELECT string_agg(body, E'\\n' ORDER BY seq),
-                CASE WHEN count(*) < $3 - $2 THEN array_agg(seq ORDER BY seq) END
-            FROM audit.entry WHERE chain = $1 AND seq >= $2 AND seq < $3",
-        ))
-        .bind(chain)
-        .bind(first)
-        .bind(end)
-        .fetch_one(conn)
-        .await?;
-        let bodies: Option<String> = row.try_get(0)?;
-        let some: Option<Vec<i64>> = row.try_get(1)?;
-        Ok(match bodies {
-            None => EntryPage::default(),
-            Some(bodies) => {
-                EntryPage { seqs: some.unwrap_or_else(|| (first..end).collect()), bodies }
-            }
-        })
-    }
-
-    async fn disclosure_page(
-        conn: &mut PgConnection,
-        schema: &Schema,
-        chain: i64,
-        first: i64,
-        end: i64,
-    ) -> sqlx::Result<Vec<DisclosureRow>> {
-        sqlx::query(schema.sql(
-            "SELECT seq, subject, items FROM audit.disclosure
-            WHERE chain = $1 AND seq >= $2 AND seq < $3 ORDER BY seq, subject",
-        ))
-        .bind(chain)
-        .bind(first)
-        .bind(end)
-        .fetch_all(conn)
-        .await?
-        .iter()
-        .map(|row| {
-            Ok(DisclosureRow {
-                seq: row.try_get(0)?,
-                subject: row.try_get(1)?,
-                items: row.try_get(2)?,
-            })
-        })
-        .collect()
     }
 
     async fn newest_checkpoint(
@@ -208,37 +122,9 @@ impl ProofSql for Postgres {
         ))
         .bind(chain)
         .bind(incarnation)
+        .try_map(rows::checkpoint)
         .fetch_optional(conn)
-        .await?
-        .as_ref()
-        .map(checkpoint)
-        .transpose()
-    }
-
-    async fn checkpoints_after(
-        conn: &mut PgConnection,
-        schema: &Schema,
-        chain: i64,
-        incarnation: i64,
-        size: i64,
-    ) -> sqlx::Result<Vec<CheckpointRow>> {
-        // Cosignatures are lines behind the journal's own signature.
-        sqlx::query(schema.sql(
-            "SELECT p.incarnation, p.size, p.note || coalesce((
-                SELECT string_agg(c.line || E'\\n', '' ORDER BY c.key) FROM audit.cosignature AS c
-                WHERE c.chain = p.chain AND c.incarnation = p.incarnation AND c.size = p.size), '')
-            FROM audit.checkpoint AS p
-            WHERE p.chain = $1 AND (p.incarnation, p.size) > ($2, $3)
-            ORDER BY p.incarnation, p.size LIMIT 100",
-        ))
-        .bind(chain)
-        .bind(incarnation)
-        .bind(size)
-        .fetch_all(conn)
-        .await?
-        .iter()
-        .map(checkpoint)
-        .collect()
+        .await
     }
 
     async fn insert_checkpoint(
@@ -360,17 +246,4 @@ impl ProofSql for Postgres {
             .await?;
         Ok((set == "off").then(|| "synchronous_commit = off".to_owned()))
     }
-}
-
-fn stored_tile(row: &PgRow) -> sqlx::Result<StoredTile> {
-    let (level, index): (i32, i64) = (row.try_get(0)?, row.try_get(1)?);
-    let bytes: &[u8] = row.try_get(2)?;
-    let hashes = split_hashes(bytes)?;
-    let level = u8::try_from(level).map_err(|e| sqlx::Error::Decode(e.into()))?;
-    let index = u64::try_from(index).map_err(|e| sqlx::Error::Decode(e.into()))?;
-    Ok(StoredTile { level, index, hashes })
-}
-
-fn checkpoint(row: &PgRow) -> sqlx::Result<CheckpointRow> {
-    Ok(CheckpointRow { incarnation: row.try_get(0)?, size: row.try_get(1)?, note: row.try_get(2)? })
 }

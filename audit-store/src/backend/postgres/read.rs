@@ -1,16 +1,13 @@
 //! Reading entries back from PostgreSQL.
 
-use std::ops::Range;
 use std::time::Duration;
 
 use sqlx::postgres::{PgListener, PgRow};
 use sqlx::{PgConnection, Pool, Postgres, Row};
 
 use crate::backend::read::{ReadSql, Scan, SeqBody};
+use crate::backend::rows::unsigned;
 use crate::backend::{Schema, integer};
-
-/// How many entries one statement returns where many are read.
-const PACK: u64 = 1_024;
 
 /// The channel on which commits are announced; the schema's name is the payload.
 const CHANNEL: &str = "audit_journal";
@@ -23,14 +20,6 @@ fn seq_body(row: PgRow) -> sqlx::Result<SeqBody> {
     Ok((unsigned::<i64, _>(row.try_get(0)?)?, row.try_get(1)?))
 }
 
-/// A number that the schema keeps from being negative or too large.
-pub(super) fn unsigned<F, T>(value: F) -> sqlx::Result<T>
-where
-    T: TryFrom<F, Error: std::error::Error + Send + Sync + 'static>,
-{
-    T::try_from(value).map_err(|error| sqlx::Error::Decode(error.into()))
-}
-
 /// A connection that listens for announced commits.
 #[derive(Debug)]
 pub struct Listener {
@@ -41,32 +30,6 @@ pub struct Listener {
 impl ReadSql for Postgres {
     const ANNOUNCES: bool = true;
     type Watcher = Listener;
-
-    async fn bodies(
-        conn: &mut PgConnection,
-        schema: &Schema,
-        chain: i64,
-        seqs: Range<u64>,
-    ) -> sqlx::Result<Vec<SeqBody>> {
-        let mut bodies = Vec::new();
-        let mut from = seqs.start;
-        while from < seqs.end {
-            let to = std::cmp::min(from.saturating_add(PACK), seqs.end);
-            let mut rows = sqlx::query(schema.sql(
-                "SELECT seq, body FROM audit.entry
-                 WHERE chain = $1 AND seq >= $2 AND seq < $3 ORDER BY seq",
-            ))
-            .bind(chain)
-            .bind(integer(from))
-            .bind(integer(to))
-            .try_map(seq_body)
-            .fetch_all(&mut *conn)
-            .await?;
-            bodies.append(&mut rows);
-            from = to;
-        }
-        Ok(bodies)
-    }
 
     async fn bodies_at(
         conn: &mut PgConnection,
@@ -140,22 +103,6 @@ impl ReadSql for Postgres {
         .fetch_one(conn)
         .await?;
         Ok(std::cmp::min(unsigned(found)?, size))
-    }
-
-    async fn disclosures(
-        conn: &mut PgConnection,
-        schema: &Schema,
-        chain: i64,
-        seq: u64,
-    ) -> sqlx::Result<Vec<(Vec<u8>, String)>> {
-        sqlx::query_as(schema.sql(
-            "SELECT subject, items FROM audit.disclosure
-             WHERE chain = $1 AND seq = $2 ORDER BY subject",
-        ))
-        .bind(chain)
-        .bind(integer(seq))
-        .fetch_all(conn)
-        .await
     }
 
     async fn watch(pool: &Pool<Self>, schema: &Schema) -> sqlx::Result<Listener> {

@@ -7,11 +7,12 @@ use sqlx::sqlite::SqliteRow;
 use sqlx::{Row, Sqlite, SqliteConnection};
 use uuid::Uuid;
 
+use super::position;
+use super::rows::{self, chains};
 use crate::append::transaction::Isolation;
 use crate::backend::Schema;
-use crate::backend::append::{
-    AppendSql, ChainRow, DisclosureRow, EntryRow, Move, Standing, TileRow,
-};
+use crate::backend::append::{AppendSql, EntryRow, Move, NewDisclosures, Standing};
+use crate::backend::rows::{ChainRow, TileRow};
 use crate::backend::setup::SetupSql;
 
 /// Rows of one statement: the bulk of a batch goes in statements of the first size, the rest in
@@ -41,11 +42,6 @@ static BY_ID: LazyLock<String> = LazyLock::new(|| {
     )
 });
 
-/// The clustered key of an entry.
-pub(crate) const fn position(chain: i64, seq: i64) -> i64 {
-    (chain << 40) | seq
-}
-
 /// The next rows to write in one statement, and that statement.
 fn next_chunk(statements: &'static [String; 4], left: usize) -> Option<(usize, &'static str)> {
     CHUNKS
@@ -53,18 +49,6 @@ fn next_chunk(statements: &'static [String; 4], left: usize) -> Option<(usize, &
         .zip(statements)
         .find(|(rows, _)| *rows <= left)
         .map(|(rows, sql)| (rows, sql.as_str()))
-}
-
-fn chain_row(row: &SqliteRow) -> sqlx::Result<ChainRow> {
-    Ok(ChainRow {
-        id: row.try_get(0)?,
-        size: row.try_get(1)?,
-        head: row.try_get(2)?,
-        range: row.try_get(3)?,
-        at: row.try_get(4)?,
-        control: row.try_get(5)?,
-        incarnation: row.try_get(6)?,
-    })
 }
 
 fn standing_row(row: &SqliteRow) -> sqlx::Result<Standing> {
@@ -114,7 +98,7 @@ async fn insert_tile(conn: &mut SqliteConnection, chain: i64, tile: &TileRow) ->
     )
     .bind(chain)
     .bind(tile.level)
-    .bind(tile.idx)
+    .bind(tile.index)
     .bind(tile.width)
     .bind(tile.hashes.as_slice())
     .execute(conn)
@@ -169,28 +153,16 @@ impl AppendSql for Sqlite {
         .await
     }
 
-    async fn load_head(
+    async fn lock_head(
         conn: &mut SqliteConnection,
         _schema: &Schema,
         chain: i64,
     ) -> sqlx::Result<Option<ChainRow>> {
-        sqlx::query(
-            "SELECT id, size, head, range, at, control, incarnation FROM audit_chain WHERE id = ?",
-        )
-        .bind(chain)
-        .fetch_optional(conn)
-        .await?
-        .as_ref()
-        .map(chain_row)
-        .transpose()
-    }
-
-    async fn lock_head(
-        conn: &mut SqliteConnection,
-        schema: &Schema,
-        chain: i64,
-    ) -> sqlx::Result<Option<ChainRow>> {
-        Self::load_head(conn, schema, chain).await
+        sqlx::query(chains!("WHERE id = ?"))
+            .bind(chain)
+            .try_map(rows::chain)
+            .fetch_optional(conn)
+            .await
     }
 
     /// Immediate transactions exclude one another; foreign keys are the only deferred constraints,
@@ -258,7 +230,7 @@ impl AppendSql for Sqlite {
         _schema: &Schema,
         chain: i64,
         _tenant: &str,
-        rows: Vec<DisclosureRow>,
+        rows: Vec<NewDisclosures>,
     ) -> sqlx::Result<()> {
         let mut rows = rows.into_iter();
         while let Some((count, sql)) = next_chunk(&INSERT_DISCLOSURES, rows.len()) {
@@ -310,42 +282,5 @@ impl AppendSql for Sqlite {
             }
         }
         Ok(found)
-    }
-
-    async fn stored_tiles(
-        conn: &mut SqliteConnection,
-        _schema: &Schema,
-        chain: i64,
-        level: i64,
-        first: i64,
-        end: i64,
-    ) -> sqlx::Result<Vec<TileRow>> {
-        sqlx::query_as(
-            "SELECT idx, width, hashes FROM audit_tile
-             WHERE chain = ? AND level = ? AND idx >= ? AND idx < ? ORDER BY idx, width",
-        )
-        .bind(chain)
-        .bind(level)
-        .bind(first)
-        .bind(end)
-        .fetch_all(conn)
-        .await
-        .map(|rows| {
-            rows.into_iter()
-                .map(|(idx, width, hashes)| TileRow { level, idx, width, hashes })
-                .collect()
-        })
-    }
-
-    async fn disclosures_of(
-        conn: &mut SqliteConnection,
-        _schema: &Schema,
-        chain: i64,
-        seq: i64,
-    ) -> sqlx::Result<Vec<(Vec<u8>, String)>> {
-        sqlx::query_as("SELECT subject, items FROM audit_disclosure WHERE position = ?")
-            .bind(position(chain, seq))
-            .fetch_all(conn)
-            .await
     }
 }

@@ -6,9 +6,11 @@ use audit_core::ChainId;
 use sqlx::sqlite::SqliteRow;
 use sqlx::{Row, Sqlite, SqliteConnection};
 
+use super::json;
 use crate::backend::index::{
     ChainState, FoundPage, FoundPages, IndexSql, PageWanted, Posted, StoredPage,
 };
+use crate::backend::rows::unsigned;
 use crate::backend::{Schema, integer};
 
 impl IndexSql for Sqlite {
@@ -73,7 +75,7 @@ impl IndexSql for Sqlite {
             found.revision = row.try_get(0)?;
             if let Some(key) = row.try_get(2)? {
                 let page = FoundPage { key, bytes: row.try_get(3)? };
-                found.pages.push((unsigned(row.try_get(1)?)?, page));
+                found.pages.push((unsigned::<i64, _>(row.try_get(1)?)?, page));
             }
         }
         Ok(found)
@@ -97,7 +99,7 @@ impl IndexSql for Sqlite {
         .try_map(|row: SqliteRow| {
             Ok(StoredPage {
                 level,
-                block: unsigned(row.try_get(0)?)?,
+                block: unsigned::<i64, _>(row.try_get(0)?)?,
                 key: row.try_get(1)?,
                 bytes: row.try_get(2)?,
             })
@@ -115,7 +117,9 @@ impl IndexSql for Sqlite {
             "SELECT DISTINCT level, block FROM audit_posting WHERE chain = ? ORDER BY level, block",
         )
         .bind(chain)
-        .try_map(|row: SqliteRow| Ok((unsigned(row.try_get(0)?)?, unsigned(row.try_get(1)?)?)))
+        .try_map(|row: SqliteRow| {
+            Ok((unsigned::<i64, _>(row.try_get(0)?)?, unsigned::<i64, _>(row.try_get(1)?)?))
+        })
         .fetch_all(conn)
         .await
     }
@@ -192,19 +196,7 @@ impl IndexSql for Sqlite {
 fn state(row: SqliteRow) -> sqlx::Result<ChainState> {
     Ok(ChainState {
         id: row.try_get(0)?,
-        size: unsigned(row.try_get(1)?)?,
-        posted: Posted { upto: unsigned(row.try_get(2)?)?, revision: row.try_get(3)? },
+        size: unsigned::<i64, _>(row.try_get(1)?)?,
+        posted: Posted { upto: unsigned::<i64, _>(row.try_get(2)?)?, revision: row.try_get(3)? },
     })
-}
-
-/// A list as SQLite's `json_each` reads it.
-pub(super) fn json(list: &impl serde::Serialize) -> sqlx::Result<String> {
-    serde_json::to_string(list).map_err(|error| sqlx::Error::Encode(error.into()))
-}
-
-/// A number that the schema keeps from being negative or too large.
-pub(super) fn unsigned<T: TryFrom<i64, Error: std::error::Error + Send + Sync + 'static>>(
-    value: i64,
-) -> sqlx::Result<T> {
-    T::try_from(value).map_err(|error| sqlx::Error::Decode(error.into()))
 }

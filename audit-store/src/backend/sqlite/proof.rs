@@ -1,19 +1,16 @@
 //! What proofs, checkpoints and exports read and write in SQLite.
 
 use audit_core::ChainId;
-use sqlx::sqlite::SqliteRow;
 use sqlx::{Row, Sqlite, SqliteConnection};
 
-use crate::backend::Schema;
-use crate::backend::proof::{
-    ChainRow, CheckpointRow, DisclosureRow, EntryPage, ProofSql, PublishedUpTo, SignedUpTo,
-    StoredTile, TilePlace,
-};
-use crate::proof::nodes::split_hashes;
+use super::{json, rows};
+use crate::backend::proof::{ProofSql, PublishedUpTo, SignedUpTo, StoredTile, TilePlace};
+use crate::backend::rows::CheckpointRow;
+use crate::backend::{Schema, integer};
 
 /// CROSS JOIN keeps the order as it is written: the planner would rather walk all tiles of the chain
 /// and look each of them up in the list.
-const WIDEST_TILES: &str = "SELECT t.level, t.idx, t.hashes
+const WIDEST_TILES: &str = "SELECT t.level, t.idx, t.width, t.hashes
     FROM json_each(?2) AS place CROSS JOIN audit_tile AS t
         ON t.chain = ?1 AND t.level = place.value ->> 0 AND t.idx = place.value ->> 1
     WHERE t.width = (SELECT max(w.width) FROM audit_tile AS w
@@ -22,29 +19,6 @@ const WIDEST_TILES: &str = "SELECT t.level, t.idx, t.hashes
 impl ProofSql for Sqlite {
     /// Deferred: the first read takes the snapshot.
     const BEGIN_SNAPSHOT: &'static str = "BEGIN";
-
-    async fn chain_row(
-        conn: &mut SqliteConnection,
-        _schema: &Schema,
-        chain: &ChainId,
-    ) -> sqlx::Result<Option<ChainRow>> {
-        sqlx::query(
-            "SELECT id, size, range, incarnation FROM audit_chain WHERE tenant = ? AND series = ?",
-        )
-        .bind(chain.tenant())
-        .bind(chain.series())
-        .fetch_optional(conn)
-        .await?
-        .map(|row| {
-            Ok(ChainRow {
-                id: row.try_get(0)?,
-                size: row.try_get(1)?,
-                range: row.try_get(2)?,
-                incarnation: row.try_get(3)?,
-            })
-        })
-        .transpose()
-    }
 
     async fn chains_after(
         conn: &mut SqliteConnection,
@@ -107,12 +81,10 @@ impl ProofSql for Sqlite {
         }
         sqlx::query(WIDEST_TILES)
             .bind(chain)
-            .bind(serde_json::to_string(places).map_err(|e| sqlx::Error::Encode(e.into()))?)
+            .bind(json(places)?)
+            .try_map(|row| StoredTile::read(&rows::tile(row)?))
             .fetch_all(conn)
-            .await?
-            .iter()
-            .map(stored_tile)
-            .collect()
+            .await
     }
 
     async fn insert_tile(
@@ -128,69 +100,11 @@ impl ProofSql for Sqlite {
         )
         .bind(id)
         .bind(place.0)
-        .bind(to_i64(place.1)?)
+        .bind(integer(place.1))
         .bind(hashes)
         .execute(conn)
         .await
         .map(drop)
-    }
-
-    async fn entry_page(
-        conn: &mut SqliteConnection,
-        _schema: &Schema,
-        chain: i64,
-        first: i64,
-        end: i64,
-    ) -> sqlx::Result<EntryPage> {
-        // The seqs are only spelled out where some are gone.
-        let row = sqlx::query(
-            "SELECT group_concat(body, char(10)),
-                CASE WHEN count(*) < ?3 - ?2
-                    THEN json_group_array(position & 1099511627775) END
-            FROM (SELECT position, body FROM audit_entry
-                WHERE position >= (?1 << 40) + ?2 AND position < (?1 << 40) + ?3
-                ORDER BY position)",
-        )
-        .bind(chain)
-        .bind(first)
-        .bind(end)
-        .fetch_one(conn)
-        .await?;
-        let bodies: Option<String> = row.try_get(0)?;
-        let some: Option<String> = row.try_get(1)?;
-        let seqs = match some {
-            Some(seqs) => serde_json::from_str(&seqs).map_err(|e| sqlx::Error::Decode(e.into()))?,
-            None => (first..end).collect(),
-        };
-        Ok(EntryPage { seqs, bodies: bodies.unwrap_or_default() })
-    }
-
-    async fn disclosure_page(
-        conn: &mut SqliteConnection,
-        _schema: &Schema,
-        chain: i64,
-        first: i64,
-        end: i64,
-    ) -> sqlx::Result<Vec<DisclosureRow>> {
-        sqlx::query(
-            "SELECT position & 1099511627775, subject, items FROM audit_disclosure
-            WHERE position >= (?1 << 40) + ?2 AND position < (?1 << 40) + ?3
-            ORDER BY position, subject",
-        )
-        .bind(chain)
-        .bind(first)
-        .bind(end)
-        .fetch_all(conn)
-        .await?
-        .iter()
-        .map(|row| {
-            Ok(DisclosureRow {
-                seq: row.try_get(0)?,
-                subject: row.try_get(1)?,
-                items: row.try_get(2)?,
-            })
-        })
-        .collect()
     }
 
     async fn newest_checkpoint(
@@ -205,39 +119,9 @@ impl ProofSql for Sqlite {
         )
         .bind(chain)
         .bind(incarnation)
+        .try_map(rows::checkpoint)
         .fetch_optional(conn)
-        .await?
-        .as_ref()
-        .map(checkpoint)
-        .transpose()
-    }
-
-    async fn checkpoints_after(
-        conn: &mut SqliteConnection,
-        _schema: &Schema,
-        chain: i64,
-        incarnation: i64,
-        size: i64,
-    ) -> sqlx::Result<Vec<CheckpointRow>> {
-        // Cosignatures are lines behind the journal's own signature.
-        sqlx::query(
-            "SELECT p.incarnation, p.size, p.note || coalesce((
-                SELECT group_concat(c.line, '') FROM (SELECT line || char(10) AS line
-                    FROM audit_cosignature
-                    WHERE chain = p.chain AND incarnation = p.incarnation AND size = p.size
-                    ORDER BY key) AS c), '')
-            FROM audit_checkpoint AS p
-            WHERE p.chain = ?1 AND (p.incarnation, p.size) > (?2, ?3)
-            ORDER BY p.incarnation, p.size LIMIT 100",
-        )
-        .bind(chain)
-        .bind(incarnation)
-        .bind(size)
-        .fetch_all(conn)
-        .await?
-        .iter()
-        .map(checkpoint)
-        .collect()
+        .await
     }
 
     async fn insert_checkpoint(
@@ -346,23 +230,6 @@ impl ProofSql for Sqlite {
         Ok((level < 2)
             .then(|| format!("synchronous = {}", if level == 1 { "NORMAL" } else { "OFF" })))
     }
-}
-
-fn stored_tile(row: &SqliteRow) -> sqlx::Result<StoredTile> {
-    let (level, index): (i64, i64) = (row.try_get(0)?, row.try_get(1)?);
-    let bytes: &[u8] = row.try_get(2)?;
-    let hashes = split_hashes(bytes)?;
-    let level = u8::try_from(level).map_err(|e| sqlx::Error::Decode(e.into()))?;
-    let index = u64::try_from(index).map_err(|e| sqlx::Error::Decode(e.into()))?;
-    Ok(StoredTile { level, index, hashes })
-}
-
-fn checkpoint(row: &SqliteRow) -> sqlx::Result<CheckpointRow> {
-    Ok(CheckpointRow { incarnation: row.try_get(0)?, size: row.try_get(1)?, note: row.try_get(2)? })
-}
-
-fn to_i64(value: u64) -> sqlx::Result<i64> {
-    i64::try_from(value).map_err(|e| sqlx::Error::Encode(e.into()))
 }
 
 #[cfg(test)]

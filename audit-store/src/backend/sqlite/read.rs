@@ -1,28 +1,21 @@
 //! Reading entries back from SQLite.
 
-use std::ops::Range;
 use std::time::Duration;
 
 use sqlx::pool::PoolConnection;
 use sqlx::sqlite::SqliteRow;
 use sqlx::{Pool, Row, Sqlite, SqliteConnection};
 
-use super::index::{json, unsigned};
+use super::{SEQ_MASK, data_version, json};
 use crate::backend::read::{ReadSql, Scan, SeqBody};
+use crate::backend::rows::unsigned;
 use crate::backend::{Schema, integer};
-
-/// The low bits of a position, which hold the seq.
-const SEQ_BITS: u32 = 40;
-const SEQ_MASK: i64 = (1 << SEQ_BITS) - 1;
-
-/// How many entries are packed into one row where many are read.
-const PACK: u64 = 256;
 
 /// How often a watcher looks whether another connection has committed.
 const POLL: Duration = Duration::from_millis(50);
 
 fn position(chain: i64, seq: u64) -> i64 {
-    (chain << SEQ_BITS) | integer(seq)
+    super::position(chain, integer(seq))
 }
 
 fn seq_body(row: SqliteRow) -> sqlx::Result<SeqBody> {
@@ -37,56 +30,9 @@ pub struct DataVersion {
     seen: i64,
 }
 
-impl DataVersion {
-    async fn read(conn: &mut SqliteConnection) -> sqlx::Result<i64> {
-        sqlx::query_scalar("PRAGMA data_version").fetch_one(conn).await
-    }
-}
-
 impl ReadSql for Sqlite {
     const ANNOUNCES: bool = false;
     type Watcher = DataVersion;
-
-    async fn bodies(
-        conn: &mut SqliteConnection,
-        _schema: &Schema,
-        chain: i64,
-        seqs: Range<u64>,
-    ) -> sqlx::Result<Vec<SeqBody>> {
-        let mut bodies = Vec::new();
-        let mut from = seqs.start;
-        while from < seqs.end {
-            let to = std::cmp::min(from.saturating_add(PACK), seqs.end);
-            let (first, end) = (position(chain, from), position(chain, to));
-            let packed: Option<String> = sqlx::query_scalar(
-                "SELECT group_concat(body, char(10)) FROM
-                 (SELECT body FROM audit_entry WHERE position >= ? AND position < ? ORDER BY position)",
-            )
-            .bind(first)
-            .bind(end)
-            .fetch_one(&mut *conn)
-            .await?;
-            let packed = packed.unwrap_or_default();
-            let lines = packed.bytes().filter(|byte| *byte == b'\n').count().saturating_add(1);
-            // Canonical text has no line break, so as many lines as entries are the entries.
-            if u64::try_from(lines).is_ok_and(|lines| lines == to.saturating_sub(from)) {
-                bodies.extend((from..).zip(packed.split('\n').map(str::to_owned)));
-            } else {
-                let mut rows = sqlx::query(
-                    "SELECT position, body FROM audit_entry
-                     WHERE position >= ? AND position < ? ORDER BY position",
-                )
-                .bind(first)
-                .bind(end)
-                .try_map(seq_body)
-                .fetch_all(&mut *conn)
-                .await?;
-                bodies.append(&mut rows);
-            }
-            from = to;
-        }
-        Ok(bodies)
-    }
 
     async fn bodies_at(
         conn: &mut SqliteConnection,
@@ -94,7 +40,9 @@ impl ReadSql for Sqlite {
         chain: i64,
         seqs: &[u64],
     ) -> sqlx::Result<Vec<SeqBody>> {
-        let positions: Vec<i64> = seqs.iter().map(|seq| position(chain, *seq)).collect();
+        // A seq that no entry can have must not reach into the next chain.
+        let seqs = seqs.iter().map(|seq| integer(*seq)).filter(|seq| *seq <= SEQ_MASK);
+        let positions: Vec<i64> = seqs.map(|seq| super::position(chain, seq)).collect();
         sqlx::query(
             "SELECT position, body FROM audit_entry
              WHERE position IN (SELECT value FROM json_each(?))",
@@ -162,29 +110,15 @@ impl ReadSql for Sqlite {
         unsigned(std::cmp::min(found, position(chain, size)).saturating_sub(position(chain, 0)))
     }
 
-    async fn disclosures(
-        conn: &mut SqliteConnection,
-        _schema: &Schema,
-        chain: i64,
-        seq: u64,
-    ) -> sqlx::Result<Vec<(Vec<u8>, String)>> {
-        sqlx::query_as(
-            "SELECT subject, items FROM audit_disclosure WHERE position = ? ORDER BY subject",
-        )
-        .bind(position(chain, seq))
-        .fetch_all(conn)
-        .await
-    }
-
     async fn watch(pool: &Pool<Self>, _schema: &Schema) -> sqlx::Result<DataVersion> {
         let mut conn = pool.acquire().await?;
-        let seen = DataVersion::read(&mut conn).await?;
+        let seen = data_version(&mut conn).await?;
         Ok(DataVersion { conn, seen })
     }
 
     async fn changed(watcher: &mut DataVersion) -> sqlx::Result<()> {
         loop {
-            let now = DataVersion::read(&mut watcher.conn).await?;
+            let now = data_version(&mut watcher.conn).await?;
             if now != watcher.seen {
                 watcher.seen = now;
                 return Ok(());
