@@ -14,6 +14,7 @@ mod place;
 
 use std::collections::BTreeSet;
 use std::sync::Arc;
+use std::time::Duration;
 
 use audit_core::{Actor, Clock, Event, Timestamp};
 use audit_store::{AppendError, DatabaseErrorKind, Receipt};
@@ -297,6 +298,30 @@ async fn a_dropped_call_harms_nobody<T: Place>(db: T) {
     journal.close().await;
 }
 
+/// The writers of a process stand in one row; one that stood in it twice would wait for itself,
+/// with everybody behind it, until the time-out.
+async fn no_writer_waits_for_itself<T: Place>(db: T) {
+    let journal = db.create(&options().busy_timeout(Duration::from_secs(3600))).await.unwrap();
+    let acme = chain("acme/default");
+    let everything = async {
+        journal.create_chain(&acme).await.unwrap();
+        journal.append_batch(&acme, (0..600).map(|_| event("a")).collect()).await.unwrap();
+        assert_eq!(journal.post_index().await.unwrap(), 512);
+        let mut tx = journal.begin().await.unwrap();
+        tx.record(&acme, event("b")).await.unwrap();
+        tx.commit().await.unwrap();
+        let mut tx = journal.begin().await.unwrap();
+        journal.stage(&mut tx, &acme, event("c")).await.unwrap();
+        tx.rollback().await.unwrap();
+        assert_eq!(journal.sequence().await.unwrap(), 0);
+        assert_eq!(journal.checkpoint(&acme).await.unwrap().checkpoint().head.size, 602);
+        journal.publish().await.unwrap();
+        assert_eq!(journal.append(&acme, event("d")).await.unwrap().seq, 602);
+        journal.close().await;
+    };
+    tokio::time::timeout(Duration::from_secs(60), everything).await.expect("somebody waits");
+}
+
 async fn a_closed_journal_takes_nothing<T: Place>(db: T) {
     let journal = db.journal().await;
     let acme = chain("acme/default");
@@ -390,6 +415,7 @@ test_support::both_databases!(
     a_clock_that_steps_back_is_clamped,
     a_full_queue_is_said_so,
     a_dropped_call_harms_nobody,
+    no_writer_waits_for_itself,
     a_closed_journal_takes_nothing,
     limits_are_named_and_nothing_is_written,
     the_database_refuses_changes,

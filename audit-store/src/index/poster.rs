@@ -179,9 +179,8 @@ pub(crate) async fn post_chain<DB: Backend>(
         let step = Step::prepare::<DB>(&mut reader, &store.schema, state, handed).await?;
         drop(reader);
         let Some(step) = step else { return Ok(posted) };
-        let turn = if DB::WRITES_ALONE { store.turn().await } else { None };
         // In the row with the other writers of this process, where SQLite would let them poll.
-        let _turn = if DB::WRITES_ALONE { store.turn().await } else { None };
+        let turn = if DB::WRITES_ALONE { store.turn().await } else { None };
         let mut tx = store.begin_write().await?;
         if !step.write::<DB>(&mut tx, &store.schema).await? {
             // Somebody else is at it.
