@@ -1,0 +1,1 @@
+//! The derive macro of `crypto-fields`. Not for direct use: it is documented, and exported, there.

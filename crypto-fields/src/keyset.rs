@@ -1,0 +1,3 @@
+//! Keys with one primary, their states, and how they are kept.
+
+pub(crate) mod state;
