@@ -61,11 +61,6 @@ impl SecretKey {
     pub const fn expose(&self) -> &[u8; KEY_LEN] {
         &self.0
     }
-
-    /// A second owner of the same bytes; deliberately not `Clone`.
-    pub(crate) fn duplicate(&self) -> Self {
-        Self(self.0.clone())
-    }
 }
 
 impl Drop for SecretKey {
@@ -156,7 +151,6 @@ mod tests {
         let key = SecretKey::take(&mut bytes);
         assert_eq!(bytes, [0; KEY_LEN]);
         assert_eq!(key.expose(), &[7; KEY_LEN]);
-        assert!(key == key.duplicate());
         assert!(SecretKey::from_slice(&[1; 31]).is_none());
         assert!(SecretKey::from_slice(&[1; 33]).is_none());
         assert!(SecretKey::from_slice(&[7; 32]).is_some_and(|same| same == key));
