@@ -8,8 +8,10 @@ mod aead;
 mod associated_data;
 mod ciphertext;
 mod clock;
+mod credential;
 mod data_key;
 mod error;
+mod fernet;
 mod key_id;
 mod keyset;
 mod purpose;
@@ -32,6 +34,26 @@ pub use key_id::{KeyId, KeyIdError};
 pub use keyset::state::KeyState;
 pub use purpose::Purpose;
 pub use secret::{KEY_LEN, SecretBytes, SecretKey};
+
+// What people and programs log in with.
+pub use credential::backup_code::{BACKUP_CODES, BackupCode, BackupCodeError, BackupCodeSet};
+pub use credential::key::{
+    CREDENTIAL_HASH_LEN, CredentialHash, CredentialHashError, CredentialKeys,
+};
+pub use credential::lockout::{Admission, LockoutPolicy, LockoutState};
+pub use credential::one_time_code::{
+    OneTimeCode, OneTimeCodeError, OneTimeCodePolicy, OneTimeCodeState, OneTimeCodeVerdict,
+};
+pub use credential::token::{
+    ApiToken, ApiTokenError, MAX_TOKEN_PREFIX, StoredToken, TokenLookupId, TokenPrefix,
+    TokenVerdict,
+};
+pub use credential::totp::{
+    MAX_TOTP_SECRET, MIN_TOTP_SECRET, Totp, TotpAlgorithm, TotpError, TotpStep,
+};
+
+// Where hosts come from.
+pub use fernet::{FERNET_CLOCK_SKEW, FernetError, FernetKey, FernetKeyError, MultiFernet};
 
 // What everything takes from outside.
 pub use clock::{Clock, ManualClock, SystemClock, Timestamp};
