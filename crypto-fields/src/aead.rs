@@ -127,6 +127,12 @@ impl SealingKey {
         Ok(Self { id: key.id(), deriver, sealed: AtomicU64::new(0) })
     }
 
+    /// A key that wraps others, whatever it says that it is for.
+    pub(crate) fn to_wrap(key: &DataKey) -> Self {
+        let deriver = Deriver::new(key.expose_to_wrap());
+        Self { id: key.id(), deriver, sealed: AtomicU64::new(0) }
+    }
+
     /// Its id.
     #[must_use]
     pub const fn id(&self) -> KeyId {

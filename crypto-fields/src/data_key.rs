@@ -81,8 +81,10 @@ impl DataKey {
         }
     }
 
-    /// The secret bytes, for wrapping the key under another one.
-    pub(crate) const fn secret(&self) -> &SecretKey {
+    /// The secret bytes whatever they are for: to wrap the key under another one, in a
+    /// [`KeyWrapper`](crate::KeyWrapper), and for nothing else.
+    #[must_use]
+    pub const fn expose_to_wrap(&self) -> &SecretKey {
         &self.secret
     }
 }

@@ -31,6 +31,8 @@ pub struct KeyId(NonZeroU64);
 pub struct KeyIdError;
 
 impl KeyId {
+    pub(crate) const ONE: Self = Self(NonZeroU64::MIN);
+
     /// A new id.
     ///
     /// # Errors

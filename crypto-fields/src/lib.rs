@@ -17,6 +17,7 @@ mod keyset;
 mod purpose;
 mod random;
 mod secret;
+mod wrap;
 
 // Values and their places.
 pub use aead::deterministic::DeterministicKey;
@@ -54,6 +55,14 @@ pub use credential::totp::{
 
 // Where hosts come from.
 pub use fernet::{FERNET_CLOCK_SKEW, FernetError, FernetKey, FernetKeyError, MultiFernet};
+
+// Keys that wrap keys.
+#[cfg(feature = "testkit")]
+pub use wrap::conformance;
+pub use wrap::kek::KeyEncryptionKey;
+pub use wrap::local::{LocalKey, LocalKeyError};
+pub use wrap::passphrase::{PassphraseError, PassphraseKey, PassphraseParams};
+pub use wrap::{BoxFuture, KeyOwner, KeyWrapper, WrapContext, WrapError, WrappedDataKey};
 
 // What everything takes from outside.
 pub use clock::{Clock, ManualClock, SystemClock, Timestamp};
