@@ -125,7 +125,7 @@ impl Kind {
 
 /// HMAC-SHA-256 over the domain, the kind and the parts, each with its length before it.
 fn hash_under(key: &DataKey, kind: Kind, parts: &[&[u8]]) -> CredentialHash {
-    let mut mac = keyed(key.secret());
+    let mut mac = keyed(key.expose_to_wrap());
     mac.update(DOMAIN);
     for part in std::iter::once(&kind.name()).chain(parts) {
         update_sized(&mut mac, part);
