@@ -7,6 +7,7 @@ pub(crate) mod backup_code;
 pub(crate) mod key;
 pub(crate) mod lockout;
 pub(crate) mod one_time_code;
+pub(crate) mod password;
 pub(crate) mod token;
 pub(crate) mod totp;
 

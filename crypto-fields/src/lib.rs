@@ -45,6 +45,10 @@ pub use credential::lockout::{Admission, LockoutPolicy, LockoutState};
 pub use credential::one_time_code::{
     OneTimeCode, OneTimeCodeError, OneTimeCodePolicy, OneTimeCodeState, OneTimeCodeVerdict,
 };
+pub use credential::password::pepper::PasswordPepper;
+pub use credential::password::policy::{PasswordCost, PasswordPolicy};
+pub use credential::password::spawned::SpawnedPasswordHasher;
+pub use credential::password::{PasswordError, PasswordHasher, PasswordUpgrade, PasswordVerdict};
 pub use credential::token::{
     ApiToken, ApiTokenError, MAX_TOKEN_PREFIX, StoredToken, TokenLookupId, TokenPrefix,
     TokenVerdict,
