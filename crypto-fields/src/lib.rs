@@ -32,7 +32,14 @@ pub use error::{OpenError, SealError};
 // Keys.
 pub use data_key::{DataKey, WrongPurpose};
 pub use key_id::{KeyId, KeyIdError};
+pub use keyset::census::{Census, CensusBuilder, CensusError, UnusedKey};
+pub use keyset::event::{KeyEvent, KeyEventKind, KeyEvents};
+pub use keyset::manager::{KeyPolicy, KeysetManager, Transition, TransitionError};
+pub use keyset::ready::{KeyOrigin, ReadyKey};
+pub use keyset::record::{KeyCheck, KeyRecord};
+pub use keyset::sealed::{SealedKeyset, SealedKeysetError};
 pub use keyset::state::KeyState;
+pub use keyset::{KeySource, KeyStatus, Keyset, KeysetError};
 pub use purpose::Purpose;
 pub use secret::{KEY_LEN, SecretBytes, SecretKey};
 

@@ -112,6 +112,8 @@ pub struct KeyGroup(Cow<'static, str>);
 impl KeyGroup {
     /// The group for whoever needs only one.
     pub const DEFAULT: Self = Self(Cow::Borrowed("default"));
+    /// What the key of a sealed keyset is wrapped as.
+    pub(crate) const KEYSET: Self = Self(Cow::Borrowed("keyset"));
 
     /// The group of this name.
     ///
