@@ -6,6 +6,7 @@
 
 mod aead;
 mod associated_data;
+mod blind_index;
 mod ciphertext;
 mod clock;
 mod credential;
@@ -42,6 +43,12 @@ pub use keyset::state::KeyState;
 pub use keyset::{KeySource, KeyStatus, Keyset, KeysetError};
 pub use purpose::Purpose;
 pub use secret::{KEY_LEN, SecretBytes, SecretKey};
+
+// Search.
+pub use blind_index::normalizer::Normalizer;
+pub use blind_index::plan::{ColumnShape, IndexWidth, MIN_CARDINALITY, PlanError};
+pub use blind_index::value::BlindIndexValue;
+pub use blind_index::{BlindIndex, BlindIndexError, MAX_INDEXED, MAX_PARTITIONS};
 
 // What people and programs log in with.
 pub use credential::backup_code::{BACKUP_CODES, BackupCode, BackupCodeError, BackupCodeSet};

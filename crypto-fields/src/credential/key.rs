@@ -144,8 +144,7 @@ pub(crate) fn keyed(key: &SecretKey) -> Hmac<Sha256> {
 
 /// A part with its length before it, so that no two lists of parts are the same bytes.
 pub(crate) fn update_sized(mac: &mut Hmac<Sha256>, part: &[u8]) {
-    // What is hashed here is capped in length long before; a longer part would share its prefix
-    // with one of u32::MAX bytes only.
+    // Nobody has names, codes or indexed values of 4 GiB. If so, the length says "at least that".
     mac.update(&u32::try_from(part.len()).unwrap_or(u32::MAX).to_be_bytes());
     mac.update(part);
 }
