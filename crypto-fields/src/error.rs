@@ -16,6 +16,9 @@ pub enum SealError {
     /// There is no primary key for this tenant, purpose and group.
     #[error("no key of this group seals")]
     NoPrimary,
+    /// A value that is no text is written to a field that still writes plaintext.
+    #[error("only text is written as plaintext on the way to ciphertext")]
+    PlainNotText,
     /// The operating system gave no randomness.
     #[error("the value cannot be sealed without randomness")]
     Random(#[source] RandomError),

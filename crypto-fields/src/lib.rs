@@ -13,10 +13,12 @@ mod credential;
 mod data_key;
 mod error;
 mod fernet;
+mod field;
 mod key_id;
 mod keyset;
 mod purpose;
 mod random;
+mod sealed;
 mod secret;
 mod wrap;
 
@@ -29,6 +31,10 @@ pub use associated_data::row_key::{MAX_ROW_KEY_LEN, RowKey, RowKeyError};
 pub use associated_data::{AssociatedData, ContextError, MAX_EXTRA, MAX_EXTRA_LEN};
 pub use ciphertext::{Ciphertext, CiphertextError, OVERHEAD, Suite, from_text, to_text};
 pub use error::{OpenError, SealError};
+pub use field::row::RowContext;
+pub use field::value::FieldValue;
+pub use field::{FieldCipher, FieldMode};
+pub use sealed::{Sealed, SealedText};
 
 // Keys.
 pub use data_key::{DataKey, WrongPurpose};

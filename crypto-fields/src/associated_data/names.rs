@@ -62,6 +62,8 @@ impl TenantId {
 pub struct FieldId(Cow<'static, str>);
 
 impl FieldId {
+    pub(crate) const UNNAMED: Self = Self(Cow::Borrowed("-"));
+
     /// The field of this name.
     ///
     /// # Errors
