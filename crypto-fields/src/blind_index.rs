@@ -17,18 +17,15 @@ pub(crate) mod plan;
 pub(crate) mod value;
 
 use std::fmt;
-use std::sync::Arc;
 
 use argon2::{Algorithm, Argon2, Params, Version};
-use hmac::{Hmac, Mac};
-use sha2::Sha256;
 use zeroize::Zeroizing;
 
 use crate::associated_data::names::FieldId;
 use crate::associated_data::row_key::RowKey;
-use crate::credential::key::{keyed, update_sized};
 use crate::credential::password::policy::PasswordCost;
 use crate::data_key::{DataKey, WrongPurpose};
+use crate::mac::MacKey;
 use crate::purpose::Purpose;
 
 use normalizer::Normalizer;
@@ -91,7 +88,7 @@ pub enum BlindIndexError {
 /// let key = DataKey::generate(Purpose::BlindIndex)?;
 /// let index = BlindIndex::new(
 ///     1,
-///     key,
+///     &key,
 ///     FieldId::new("users.email")?,
 ///     Normalizer::Email,
 ///     IndexWidth::UNIQUE,
@@ -104,8 +101,7 @@ pub enum BlindIndexError {
 /// ```
 pub struct BlindIndex {
     version: u8,
-    // INVARIANT: of purpose `BlindIndex`.
-    key: Arc<DataKey>,
+    key: MacKey,
     id: FieldId,
     normalizer: Normalizer,
     width: IndexWidth,
@@ -123,13 +119,12 @@ impl BlindIndex {
     /// [`BlindIndexError::Key`] only.
     pub fn new(
         version: u8,
-        key: impl Into<Arc<DataKey>>,
+        key: &DataKey,
         id: FieldId,
         normalizer: Normalizer,
         width: IndexWidth,
     ) -> Result<Self, BlindIndexError> {
-        let key = key.into();
-        key.secret_for(Purpose::BlindIndex)?;
+        let key = MacKey::new(key, Purpose::BlindIndex)?;
         let (partitions, slow, old) = (None, None, None);
         Ok(Self { version, key, id, normalizer, width, partitions, slow, old })
     }
@@ -255,9 +250,7 @@ impl BlindIndex {
         let Some(params) = &self.slow else {
             return Ok(Some(Zeroizing::new(normal.as_bytes().to_vec())));
         };
-        let mut mac = self.mac(b"cf1/bidx/salt\0");
-        update_sized(&mut mac, self.id.as_str().as_bytes());
-        let salt: [u8; 32] = mac.finalize().into_bytes().into();
+        let salt = self.key.mac(b"cf1/bidx/salt\0", [self.id.as_str().as_bytes()]);
         let mut stretched = Zeroizing::new(vec![0; STRETCHED]);
         Argon2::new(Algorithm::Argon2id, Version::V0x13, params.clone())
             .hash_password_into(normal.as_bytes(), salt.split_at(SALT).0, &mut stretched)
@@ -266,30 +259,20 @@ impl BlindIndex {
     }
 
     fn of(&self, partition: Option<u16>, material: &[u8]) -> BlindIndexValue {
-        let mut mac = self.mac(b"cf1/bidx\0");
-        update_sized(&mut mac, self.id.as_str().as_bytes());
-        update_sized(&mut mac, partition.map(u16::to_be_bytes).as_ref().map_or(&[], |at| at));
-        update_sized(&mut mac, material);
-        BlindIndexValue::cut(self.version, &mac.finalize().into_bytes().into(), self.width)
+        let partition = partition.map(u16::to_be_bytes);
+        let partition = partition.as_ref().map_or(&[][..], |at| at);
+        let hash = self.key.mac(b"cf1/bidx\0", [self.id.as_str().as_bytes(), partition, material]);
+        BlindIndexValue::cut(self.version, &hash, self.width)
     }
 
     /// A row's partition: a keyed hash of its key, so that nobody can choose it.
     fn partition_of(&self, row: &RowKey) -> Option<u16> {
         let count = self.partitions?;
-        let mut mac = self.mac(b"cf1/bidx/part\0");
-        update_sized(&mut mac, self.id.as_str().as_bytes());
         let mut bytes = Vec::with_capacity(row.encoded_len());
         row.write(&mut bytes);
-        update_sized(&mut mac, &bytes);
-        let hash: [u8; 32] = mac.finalize().into_bytes().into();
+        let hash = self.key.mac(b"cf1/bidx/part\0", [self.id.as_str().as_bytes(), &bytes]);
         let (first, _) = hash.split_first_chunk()?;
         u16::try_from(u64::from_be_bytes(*first).checked_rem(u64::from(count))?).ok()
-    }
-
-    fn mac(&self, domain: &[u8]) -> Hmac<Sha256> {
-        let mut mac = keyed(self.key.expose_to_wrap());
-        mac.update(domain);
-        mac
     }
 }
 

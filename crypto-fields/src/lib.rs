@@ -16,6 +16,7 @@ mod fernet;
 mod field;
 mod key_id;
 mod keyset;
+mod mac;
 mod purpose;
 mod random;
 mod sealed;

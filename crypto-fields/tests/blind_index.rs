@@ -32,7 +32,7 @@ fn index_of(
     normalizer: Normalizer,
     width: IndexWidth,
 ) -> BlindIndex {
-    BlindIndex::new(version, key(), FieldId::new(id).unwrap(), normalizer, width).unwrap()
+    BlindIndex::new(version, &key(), FieldId::new(id).unwrap(), normalizer, width).unwrap()
 }
 
 fn emails(version: u8) -> BlindIndex {
@@ -93,7 +93,7 @@ fn equal_values_and_only_those_have_one_index() {
     assert_ne!(other.value(MAIL).unwrap(), value);
     let key = DataKey::generate(Purpose::BlindIndex).unwrap();
     let field = FieldId::new("users.email").unwrap();
-    let other = BlindIndex::new(1, key, field, Normalizer::Email, IndexWidth::UNIQUE).unwrap();
+    let other = BlindIndex::new(1, &key, field, Normalizer::Email, IndexWidth::UNIQUE).unwrap();
     assert_ne!(other.value(MAIL).unwrap(), value);
 }
 
@@ -238,7 +238,7 @@ fn a_query_finds_rows_of_both_versions_while_an_index_is_replaced() {
 fn other_keys_and_values_that_are_too_long_are_refused() {
     let key = DataKey::generate(Purpose::Seal).unwrap();
     let field = FieldId::new("users.email").unwrap();
-    let error = BlindIndex::new(1, key, field, Normalizer::Exact, IndexWidth::UNIQUE).unwrap_err();
+    let error = BlindIndex::new(1, &key, field, Normalizer::Exact, IndexWidth::UNIQUE).unwrap_err();
     assert!(matches!(error, BlindIndexError::Key(_)));
     assert_eq!(error.to_string(), "the key cannot make a blind index");
     let exact = index_of(1, "users.field", Normalizer::Exact, IndexWidth::UNIQUE);
@@ -322,7 +322,8 @@ proptest! {
     #[test]
     fn what_is_planned_keeps_its_bounds(rows: u64, distinct: u64, other in 0_u32..20) {
         if let Ok(width) = IndexWidth::planned(ColumnShape::new(rows, distinct).beside(other)) {
-            let told = i32::from(width.bits()).min(i32::try_from(distinct.ilog2()).unwrap());
+            let told = std::cmp::min(u32::from(width.bits()), distinct.ilog2());
+            let told = i32::try_from(told).unwrap();
             #[expect(clippy::cast_precision_loss, reason = "of two, a factor of more than one")]
             let rows = rows as f64;
             let each = rows / 2_f64.powi(told + i32::try_from(other).unwrap());

@@ -20,7 +20,7 @@ use proptest::prelude::*;
 fn keys_of(n: u8) -> CredentialKeys {
     let id = KeyId::new(u64::from(n)).unwrap();
     let key = DataKey::from_parts(id, Purpose::Credential, SecretKey::take(&mut [n; 32]));
-    CredentialKeys::new(key).unwrap()
+    CredentialKeys::new(&key).unwrap()
 }
 
 fn keys() -> CredentialKeys {
@@ -186,7 +186,7 @@ fn a_backup_code_is_found_under_an_older_key() {
     let (codes, set) = BackupCodeSet::generate(&keys(), "usr_1").unwrap();
     let id = KeyId::new(1).unwrap();
     let old = DataKey::from_parts(id, Purpose::Credential, SecretKey::take(&mut [1; 32]));
-    let rotated = keys_of(2).verifying(old).unwrap();
+    let rotated = keys_of(2).verifying(&old).unwrap();
     assert_eq!(codes[0].hashes(&rotated, "usr_1").len(), 2);
     assert!(codes[0].hashes(&rotated, "usr_1").contains(&set.hashes()[0]));
     assert_eq!(set.redeem(&rotated, "usr_1", &codes[0].reveal()).unwrap().len(), 9);

@@ -8,10 +8,12 @@
 )]
 
 use std::collections::HashSet;
+use std::time::Duration;
 
 use crypto_fields::{
-    ApiToken, ApiTokenError, CREDENTIAL_HASH_LEN, CredentialHash, CredentialKeys, DataKey, KeyId,
-    MAX_TOKEN_PREFIX, Purpose, SecretKey, TokenLookupId, TokenPrefix, TokenVerdict,
+    ApiToken, ApiTokenError, CREDENTIAL_HASH_LEN, CredentialHash, CredentialKeys, DataKey,
+    KeyGroup, KeyId, KeyPolicy, Keyset, KeysetManager, LocalKey, MAX_TOKEN_PREFIX, Purpose,
+    SealError, SecretKey, SystemClock, TenantId, TokenLookupId, TokenPrefix, TokenVerdict,
 };
 use proptest::prelude::*;
 
@@ -21,7 +23,7 @@ fn key(n: u8) -> DataKey {
 }
 
 fn keys() -> CredentialKeys {
-    CredentialKeys::new(key(1)).unwrap()
+    CredentialKeys::new(&key(1)).unwrap()
 }
 
 fn prefix() -> TokenPrefix {
@@ -82,26 +84,26 @@ fn a_token_is_recognised_by_what_was_stored() {
 fn a_key_that_rotates_keeps_its_tokens() {
     let token = ApiToken::generate(&prefix()).unwrap();
     let old = token.stored(&keys()).hash;
-    let rotated = CredentialKeys::new(key(2)).unwrap().verifying(key(1)).unwrap();
+    let rotated = CredentialKeys::new(&key(2)).unwrap().verifying(&key(1)).unwrap();
     let TokenVerdict::ValidRehash { hash } = token.verify(&rotated, &old) else {
         panic!("a rehash is due");
     };
     assert_eq!(hash.key_id(), key(2).id());
     assert_eq!(token.verify(&rotated, &hash), TokenVerdict::Valid);
     // Without the old key, and with another key under its id.
-    let gone = CredentialKeys::new(key(2)).unwrap();
+    let gone = CredentialKeys::new(&key(2)).unwrap();
     assert_eq!(token.verify(&gone, &old), TokenVerdict::Invalid);
     let swapped =
         DataKey::from_parts(key(1).id(), Purpose::Credential, SecretKey::take(&mut [9; 32]));
-    let swapped = CredentialKeys::new(swapped).unwrap();
+    let swapped = CredentialKeys::new(&swapped).unwrap();
     assert_eq!(token.verify(&swapped, &old), TokenVerdict::Invalid);
 }
 
 #[test]
 fn only_keys_for_credentials_are_taken() {
     for purpose in Purpose::ALL.into_iter().filter(|purpose| *purpose != Purpose::Credential) {
-        assert!(CredentialKeys::new(DataKey::generate(purpose).unwrap()).is_err());
-        assert!(keys().verifying(DataKey::generate(purpose).unwrap()).is_err());
+        assert!(CredentialKeys::new(&DataKey::generate(purpose).unwrap()).is_err());
+        assert!(keys().verifying(&DataKey::generate(purpose).unwrap()).is_err());
     }
     assert_eq!(format!("{:?}", keys()), "[KeyId(0000000000000001)]");
 }
@@ -197,4 +199,38 @@ proptest! {
     fn any_text_is_looked_at_without_a_panic(text in ".*") {
         prop_assert!(ApiToken::parse(&prefix(), &text).is_err());
     }
+}
+
+#[tokio::test]
+async fn the_keys_of_a_keyset() {
+    let (tenant, group) = (TenantId::new("acme").unwrap(), KeyGroup::DEFAULT);
+    let root = LocalKey::new(SecretKey::take(&mut [7; 32]));
+    let policy = KeyPolicy::new(Duration::ZERO, Duration::ZERO);
+    let mut manager = KeysetManager::new(vec![], policy, SystemClock);
+    let purpose = Purpose::Credential;
+    let load = async |manager: &KeysetManager<SystemClock>| {
+        let keyset = Keyset::load(manager.records().to_vec(), &[&root]).await.unwrap();
+        CredentialKeys::of_keyset(&keyset, &tenant, &group)
+    };
+    assert_eq!(load(&manager).await.err(), Some(SealError::NoPrimary));
+
+    let old = manager.create(&root, &tenant, purpose, &group).await.unwrap().record.id;
+    let before = load(&manager).await.unwrap();
+    let token = ApiToken::generate(&prefix()).unwrap();
+    let row = token.stored(&before);
+    assert_eq!(row.hash.key_id(), old);
+
+    let new = manager.add(&root, &tenant, purpose, &group).await.unwrap().record.id;
+    manager.promote(new).unwrap();
+    let after = load(&manager).await.unwrap();
+    assert_eq!(after.primary(), new);
+    assert!(matches!(token.verify(&after, &row.hash), TokenVerdict::ValidRehash { .. }));
+
+    manager.disable(old).unwrap();
+    let disabled = load(&manager).await.unwrap();
+    assert_eq!(token.verify(&disabled, &row.hash), TokenVerdict::Invalid);
+    let other = TenantId::new("other").unwrap();
+    let keyset = Keyset::load(manager.records().to_vec(), &[&root]).await.unwrap();
+    let keys = CredentialKeys::of_keyset(&keyset, &other, &group);
+    assert_eq!(keys.err(), Some(SealError::NoPrimary));
 }

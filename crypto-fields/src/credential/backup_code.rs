@@ -107,7 +107,7 @@ impl fmt::Debug for BackupCode {
 /// ```
 /// use crypto_fields::{BackupCodeError, BackupCodeSet, CredentialKeys, DataKey, Purpose};
 ///
-/// let keys = CredentialKeys::new(DataKey::generate(Purpose::Credential)?)?;
+/// let keys = CredentialKeys::new(&DataKey::generate(Purpose::Credential)?)?;
 /// let (codes, set) = BackupCodeSet::generate(&keys, "usr_1")?;
 /// let typed = codes[3].reveal().to_lowercase().replace('-', " ");
 ///

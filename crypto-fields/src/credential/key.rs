@@ -2,25 +2,23 @@
 
 use std::fmt;
 use std::hash::{Hash, Hasher};
-use std::sync::Arc;
 
 use base64ct::{Base64UrlUnpadded, Encoding};
-use hmac::{Hmac, KeyInit, Mac};
 use serde::{Deserialize, Deserializer, Serialize, Serializer};
-use sha2::Sha256;
 use subtle::ConstantTimeEq;
-use zeroize::Zeroizing;
 
+use crate::associated_data::names::{KeyGroup, TenantId};
 use crate::data_key::{DataKey, WrongPurpose};
+use crate::error::SealError;
 use crate::key_id::KeyId;
+use crate::keyset::{KeySource, Keyset};
+use crate::mac::{MAC_LEN, MacKey};
 use crate::purpose::Purpose;
-use crate::secret::SecretKey;
 
 /// Bytes of a [`CredentialHash`]: the key's id and the MAC.
 pub const CREDENTIAL_HASH_LEN: usize = ID_LEN + MAC_LEN;
 
 const ID_LEN: usize = 8;
-const MAC_LEN: usize = 32;
 const DOMAIN: &[u8] = b"crypto-fields/credential/v1\0";
 
 /// The keys under which tokens and codes are hashed: one hashes, all verify.
@@ -35,15 +33,13 @@ const DOMAIN: &[u8] = b"crypto-fields/credential/v1\0";
 /// use crypto_fields::{CredentialKeys, DataKey, Purpose};
 ///
 /// let (old, new) = (DataKey::generate(Purpose::Credential)?, DataKey::generate(Purpose::Credential)?);
-/// let id = new.id();
-/// let keys = CredentialKeys::new(new)?.verifying(old)?;
-/// assert_eq!(keys.primary(), id);
+/// let keys = CredentialKeys::new(&new)?.verifying(&old)?;
+/// assert_eq!(keys.primary(), new.id());
 /// # Ok::<(), Box<dyn std::error::Error>>(())
 /// ```
 pub struct CredentialKeys {
-    // INVARIANT: all are of purpose `Credential`.
-    primary: Arc<DataKey>,
-    older: Vec<Arc<DataKey>>,
+    primary: MacKey,
+    older: Vec<MacKey>,
 }
 
 impl CredentialKeys {
@@ -52,8 +48,8 @@ impl CredentialKeys {
     /// # Errors
     ///
     /// [`WrongPurpose`] if it is not a key for credentials.
-    pub fn new(key: impl Into<Arc<DataKey>>) -> Result<Self, WrongPurpose> {
-        Ok(Self { primary: checked(key.into())?, older: Vec::new() })
+    pub fn new(key: &DataKey) -> Result<Self, WrongPurpose> {
+        Ok(Self { primary: MacKey::new(key, Purpose::Credential)?, older: Vec::new() })
     }
 
     /// Verifies with this key too.
@@ -61,14 +57,41 @@ impl CredentialKeys {
     /// # Errors
     ///
     /// [`WrongPurpose`] if it is not a key for credentials.
-    pub fn verifying(mut self, key: impl Into<Arc<DataKey>>) -> Result<Self, WrongPurpose> {
-        self.older.push(checked(key.into())?);
+    pub fn verifying(mut self, key: &DataKey) -> Result<Self, WrongPurpose> {
+        self.older.push(MacKey::new(key, Purpose::Credential)?);
         Ok(self)
+    }
+
+    /// Hashes with the primary of a keyset's group, verifies with all of its keys that open.
+    ///
+    /// # Errors
+    ///
+    /// [`SealError::NoPrimary`] if the group has no primary key for credentials.
+    pub fn of_keyset(
+        keyset: &Keyset,
+        tenant: &TenantId,
+        group: &KeyGroup,
+    ) -> Result<Self, SealError> {
+        let primary = keyset.sealing(tenant, Purpose::Credential, group)?;
+        let mut keys = Self::new(primary.data_key()).map_err(SealError::Key)?;
+        let of_group = keyset.records().filter(|record| {
+            record.tenant == *tenant
+                && record.group == *group
+                && record.purpose == Purpose::Credential
+                && record.id != primary.id()
+        });
+        // What is disabled or destroyed opens nothing, and is not among them.
+        for key in of_group
+            .filter_map(|record| keyset.opening(tenant, Purpose::Credential, record.id).ok())
+        {
+            keys = keys.verifying(key.data_key()).map_err(SealError::Key)?;
+        }
+        Ok(keys)
     }
 
     /// The id of the key that hashes.
     #[must_use]
-    pub fn primary(&self) -> KeyId {
+    pub const fn primary(&self) -> KeyId {
         self.primary.id()
     }
 
@@ -89,19 +112,14 @@ impl CredentialKeys {
             .is_some_and(|key| stored.ct_eq(&hash_under(key, kind, parts)).into())
     }
 
-    fn all(&self) -> impl Iterator<Item = &DataKey> {
-        std::iter::once(&self.primary).chain(&self.older).map(|key| &**key)
+    fn all(&self) -> impl Iterator<Item = &MacKey> {
+        std::iter::once(&self.primary).chain(&self.older)
     }
-}
-
-fn checked(key: Arc<DataKey>) -> Result<Arc<DataKey>, WrongPurpose> {
-    key.secret_for(Purpose::Credential)?;
-    Ok(key)
 }
 
 impl fmt::Debug for CredentialKeys {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.debug_list().entries(self.all().map(DataKey::id)).finish()
+        f.debug_list().entries(self.all().map(MacKey::id)).finish()
     }
 }
 
@@ -123,30 +141,9 @@ impl Kind {
     }
 }
 
-/// HMAC-SHA-256 over the domain, the kind and the parts, each with its length before it.
-fn hash_under(key: &DataKey, kind: Kind, parts: &[&[u8]]) -> CredentialHash {
-    let mut mac = keyed(key.expose_to_wrap());
-    mac.update(DOMAIN);
-    for part in std::iter::once(&kind.name()).chain(parts) {
-        update_sized(&mut mac, part);
-    }
-    CredentialHash { key: key.id(), mac: mac.finalize().into_bytes().into() }
-}
-
-/// A MAC under a key. Filled to a whole block, as RFC 2104 does with a shorter key, it cannot fail.
-pub(crate) fn keyed(key: &SecretKey) -> Hmac<Sha256> {
-    let mut block = Zeroizing::new([0; 64]);
-    for (to, from) in block.iter_mut().zip(key.expose()) {
-        *to = *from;
-    }
-    Hmac::<Sha256>::new((&*block).into())
-}
-
-/// A part with its length before it, so that no two lists of parts are the same bytes.
-pub(crate) fn update_sized(mac: &mut Hmac<Sha256>, part: &[u8]) {
-    // Nobody has names, codes or indexed values of 4 GiB. If so, the length says "at least that".
-    mac.update(&u32::try_from(part.len()).unwrap_or(u32::MAX).to_be_bytes());
-    mac.update(part);
+fn hash_under(key: &MacKey, kind: Kind, parts: &[&[u8]]) -> CredentialHash {
+    let parts = std::iter::once(kind.name()).chain(parts.iter().copied());
+    CredentialHash { key: key.id(), mac: key.mac(DOMAIN, parts) }
 }
 
 /// A keyed hash as it is stored: the key's id (8 bytes, big-endian) and an HMAC-SHA-256.

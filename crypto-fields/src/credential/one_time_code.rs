@@ -33,7 +33,7 @@ const CODES: u32 = 1_000_000;
 ///     CredentialKeys, DataKey, OneTimeCodePolicy, OneTimeCodeVerdict, Purpose, Timestamp,
 /// };
 ///
-/// let keys = CredentialKeys::new(DataKey::generate(Purpose::Credential)?)?;
+/// let keys = CredentialKeys::new(&DataKey::generate(Purpose::Credential)?)?;
 /// let (policy, now) = (OneTimeCodePolicy::default(), Timestamp::from_micros(0));
 ///
 /// let (code, state) = policy.issue(&keys, "login", "usr_1", None, now)?;

@@ -78,7 +78,7 @@ pub enum ApiTokenError {
 /// ```
 /// use crypto_fields::{ApiToken, CredentialKeys, DataKey, Purpose, TokenPrefix, TokenVerdict};
 ///
-/// let keys = CredentialKeys::new(DataKey::generate(Purpose::Credential)?)?;
+/// let keys = CredentialKeys::new(&DataKey::generate(Purpose::Credential)?)?;
 /// let prefix = TokenPrefix::new("acme_live")?;
 ///
 /// let token = ApiToken::generate(&prefix)?;
