@@ -22,12 +22,9 @@ pub enum SealError {
     /// The operating system gave no randomness.
     #[error("the value cannot be sealed without randomness")]
     Random(#[source] RandomError),
-    /// The data subject's key was destroyed: nothing is sealed for who was forgotten.
-    #[error("the key was destroyed")]
-    Destroyed {
-        /// When.
-        at: Timestamp,
-    },
+    /// The key was destroyed after it was given out.
+    #[error("the key was destroyed meanwhile")]
+    Revoked,
     /// Longer than the suite can seal in one message (64 GiB).
     #[error("the value is too long to be sealed in one message")]
     TooLong,
@@ -70,6 +67,12 @@ pub enum OpenError {
     /// Plaintext where the field admits ciphertext only.
     #[error("the stored value is not sealed")]
     NotSealed,
+    /// The key was destroyed after it was given out.
+    #[error("the key {key} was destroyed meanwhile")]
+    Revoked {
+        /// The key.
+        key: KeyId,
+    },
     /// The field does not admit this suite.
     #[error("the field does not admit suite {0}")]
     SuiteNotAllowed(Suite),

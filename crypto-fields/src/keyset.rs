@@ -30,7 +30,7 @@ pub trait KeySource: fmt::Debug + Send + Sync {
     ///
     /// # Errors
     ///
-    /// [`SealError::NoPrimary`], [`SealError::Destroyed`], [`SealError::WrongOwner`].
+    /// [`SealError::NoPrimary`], [`SealError::Revoked`], [`SealError::WrongOwner`].
     fn sealing(
         &self,
         tenant: &TenantId,

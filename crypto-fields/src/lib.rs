@@ -7,6 +7,7 @@
 mod aead;
 mod associated_data;
 mod blind_index;
+mod cache;
 mod ciphertext;
 mod clock;
 mod credential;
@@ -21,6 +22,7 @@ mod purpose;
 mod random;
 mod sealed;
 mod secret;
+mod subject_key;
 mod wrap;
 
 // Values and their places.
@@ -80,6 +82,16 @@ pub use credential::totp::{
 
 // Where hosts come from.
 pub use fernet::{FERNET_CLOCK_SKEW, FernetError, FernetKey, FernetKeyError, MultiFernet};
+
+// Keys of data subjects.
+pub use cache::{CacheMetrics, CachePolicy};
+pub use subject_key::store::{
+    MemorySubjectKeys, StoreResult, SubjectKeyRecord, SubjectKeyState, SubjectKeyStore,
+    SubjectStoreError,
+};
+pub use subject_key::{
+    CryptoErasure, EpochKeys, Rewrapped, SubjectKey, SubjectKeyError, SubjectKeys,
+};
 
 // Keys that wrap keys.
 #[cfg(feature = "testkit")]

@@ -1,0 +1,141 @@
+use tokio::sync::Notify;
+
+use super::*;
+use crate::clock::ManualClock;
+use crate::data_key::DataKey;
+use crate::keyset::ready::KeyOrigin;
+
+fn key(subject: &str) -> CacheKey {
+    CacheKey {
+        tenant: TenantId::SINGLE,
+        subject: SubjectId::new(subject.to_owned()).unwrap(),
+        purpose: Purpose::Seal,
+    }
+}
+
+fn live() -> Known {
+    let origin = KeyOrigin::Group(TenantId::SINGLE);
+    Known::Live(Arc::new(ReadyKey::new(DataKey::generate(Purpose::Seal).unwrap(), origin)))
+}
+
+fn cache(capacity: usize) -> (Arc<ManualClock>, KeyCache) {
+    let clock = Arc::new(ManualClock::new(Timestamp::from_micros(1_000_000)));
+    let policy = CachePolicy::new(capacity, Duration::from_secs(300));
+    (clock.clone(), KeyCache::new(policy, clock))
+}
+
+async fn get(cache: &KeyCache, subject: &str) -> Arc<Slot> {
+    cache.get(&key(subject), || async { Ok::<_, ()>(live()) }).await.unwrap().1
+}
+
+#[tokio::test]
+async fn a_key_is_asked_for_again_after_its_time_and_after_a_step_back() {
+    let (clock, cache) = cache(10);
+    get(&cache, "a").await;
+    clock.advance(Duration::from_secs(300) - Duration::from_micros(1));
+    get(&cache, "a").await;
+    assert_eq!(cache.metrics().loads, 1);
+    clock.advance(Duration::from_micros(1));
+    get(&cache, "a").await;
+    assert_eq!(cache.metrics().loads, 2);
+    clock.set(Timestamp::from_micros(0));
+    get(&cache, "a").await;
+    assert_eq!(cache.metrics().loads, 3);
+    assert_eq!(cache.metrics().hits, 1);
+}
+
+#[tokio::test]
+async fn the_time_counts_from_before_the_store_was_asked() {
+    let (clock, cache) = cache(10);
+    let slow = || async {
+        clock.advance(Duration::from_secs(200));
+        Ok::<_, ()>(live())
+    };
+    cache.get(&key("a"), slow).await.unwrap();
+    clock.advance(Duration::from_secs(100));
+    get(&cache, "a").await;
+    assert_eq!(cache.metrics().loads, 2);
+}
+
+#[tokio::test]
+async fn the_one_that_was_not_used_for_longest_makes_room() {
+    let (_, cache) = cache(2);
+    get(&cache, "a").await;
+    get(&cache, "b").await;
+    get(&cache, "a").await;
+    get(&cache, "c").await;
+    assert_eq!(cache.lock().by_key.len(), 2);
+    assert_eq!(cache.lock().by_use.len(), 2);
+    assert!(cache.lock().by_key.contains_key(&key("a")));
+    assert!(!cache.lock().by_key.contains_key(&key("b")));
+    assert_eq!(cache.metrics().evictions, 1);
+}
+
+#[tokio::test]
+async fn many_who_ask_at_once_make_one_load() {
+    let (_, cache) = cache(10);
+    let go = Notify::new();
+    let load = || async {
+        go.notified().await;
+        Ok::<_, ()>(live())
+    };
+    let (one, key) = (key("a"), key("a"));
+    let asking = (0..50).map(|_| cache.get(&key, load)).collect::<Vec<_>>();
+    let waiting = async {
+        let mut slots = Vec::new();
+        for ask in asking {
+            slots.push(ask.await.unwrap().1);
+        }
+        slots
+    };
+    // The first is under way, and one more task asks beside it.
+    let (slots, other, ()) = tokio::join!(waiting, cache.get(&one, load), async {
+        tokio::task::yield_now().await;
+        go.notify_one();
+    });
+    let other = other.unwrap().1;
+    assert!(slots.iter().all(|slot| Arc::ptr_eq(slot, &other)));
+    assert_eq!(cache.metrics().loads, 1);
+}
+
+#[tokio::test]
+async fn a_load_that_fails_is_not_remembered() {
+    let (_, cache) = cache(10);
+    let failed = cache.get(&key("a"), || async { Err::<Known, _>("down") }).await;
+    assert_eq!(failed.unwrap_err(), "down");
+    assert_eq!(cache.lock().by_key.len(), 0);
+    get(&cache, "a").await;
+    assert_eq!(cache.metrics().loads, 2);
+}
+
+#[tokio::test]
+async fn what_is_revoked_is_gone_also_where_it_was_given_out() {
+    let (_, cache) = cache(10);
+    let held = get(&cache, "a").await;
+    let other = get(&cache, "b").await;
+    cache.revoke(&TenantId::SINGLE, &key("a").subject);
+    assert!(held.is_revoked() && !other.is_revoked());
+    assert!(!get(&cache, "a").await.is_revoked());
+    assert_eq!(cache.metrics().loads, 3);
+}
+
+#[tokio::test]
+async fn what_is_revoked_while_it_is_loaded_is_loaded_again() {
+    let (_, cache) = cache(10);
+    let mut times = 0;
+    let load = || {
+        times += 1;
+        let first = times == 1;
+        let cache = &cache;
+        async move {
+            if first {
+                cache.revoke(&TenantId::SINGLE, &key("a").subject);
+                Ok::<_, ()>(live())
+            } else {
+                Ok(Known::Destroyed(Timestamp::from_micros(7)))
+            }
+        }
+    };
+    let (known, _) = cache.get(&key("a"), load).await.unwrap();
+    assert!(matches!(known, Known::Destroyed(_)));
+}
