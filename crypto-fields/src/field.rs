@@ -157,6 +157,10 @@ impl FieldCipher {
         &self.field
     }
 
+    pub(crate) const fn field_mode(&self) -> FieldMode {
+        self.mode
+    }
+
     /// Seals a value for its row, for a column of bytes.
     ///
     /// # Errors

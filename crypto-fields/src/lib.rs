@@ -12,6 +12,7 @@ mod ciphertext;
 mod clock;
 mod credential;
 mod data_key;
+mod document;
 mod error;
 mod fernet;
 mod field;
@@ -22,6 +23,7 @@ mod purpose;
 mod random;
 mod sealed;
 mod secret;
+mod stream;
 mod subject_key;
 mod wrap;
 
@@ -38,6 +40,11 @@ pub use field::row::RowContext;
 pub use field::value::FieldValue;
 pub use field::{FieldCipher, FieldMode};
 pub use sealed::{Sealed, SealedText};
+
+// Documents and files.
+pub use document::pattern::{PathPattern, PatternError};
+pub use document::{DocumentCipher, DocumentError};
+pub use stream::{StreamHeader, StreamKey, StreamReader, StreamWriter};
 
 // Keys.
 pub use data_key::{DataKey, WrongPurpose};
