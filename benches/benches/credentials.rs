@@ -78,6 +78,11 @@ fn password(c: &mut Criterion) {
             b.iter(|| hasher.verify(black_box("correct horse"), None));
         });
     }
+    let old = "$2a$05$CCCCCCCCCCCCCCCCCCCCC.E5YPO9kmyuRGyh0XouQYb4YMJKvyOeW";
+    let hasher = PasswordHasher::new(PasswordPolicy::default()).expect("a cost");
+    group.bench_function("verify bcrypt of cost 5, and hash anew", |b| {
+        b.iter(|| hasher.verify(black_box("U*U"), Some(old)));
+    });
     group.finish();
 }
 

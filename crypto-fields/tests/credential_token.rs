@@ -11,9 +11,10 @@ use std::collections::HashSet;
 use std::time::Duration;
 
 use crypto_fields::{
-    ApiToken, ApiTokenError, CREDENTIAL_HASH_LEN, CredentialHash, CredentialKeys, DataKey,
-    KeyGroup, KeyId, KeyPolicy, Keyset, KeysetManager, LocalKey, MAX_TOKEN_PREFIX, Purpose,
-    SealError, SecretKey, SystemClock, TenantId, TokenLookupId, TokenPrefix, TokenVerdict,
+    ApiToken, ApiTokenError, AssociatedData, CREDENTIAL_HASH_LEN, CredentialHash, CredentialKeys,
+    DataKey, FieldId, KeyGroup, KeyId, KeyPolicy, Keyset, KeysetManager, LocalKey,
+    MAX_TOKEN_PREFIX, PasswordPepper, Purpose, RowKey, SealError, SecretKey, SystemClock, TenantId,
+    TokenLookupId, TokenPrefix, TokenVerdict,
 };
 use proptest::prelude::*;
 
@@ -225,6 +226,15 @@ async fn the_keys_of_a_keyset() {
     let after = load(&manager).await.unwrap();
     assert_eq!(after.primary(), new);
     assert!(matches!(token.verify(&after, &row.hash), TokenVerdict::ValidRehash { .. }));
+
+    // The same keys seal hashes of passwords.
+    let keyset = Keyset::load(manager.records().to_vec(), &[&root]).await.unwrap();
+    let pepper = PasswordPepper::of_keyset(&keyset, &tenant, &group).unwrap();
+    let (field, row_key) = (FieldId::new("users.password").unwrap(), RowKey::int(1).unwrap());
+    let place = AssociatedData::new(&tenant, &field, &row_key);
+    let sealed = pepper.seal("a hash", &place).unwrap();
+    assert_eq!(*pepper.open(&sealed, &place).unwrap(), "a hash");
+    assert!(!pepper.needs_reseal(&sealed));
 
     manager.disable(old).unwrap();
     let disabled = load(&manager).await.unwrap();

@@ -90,6 +90,14 @@ mod column {
         }
     }
 
+    /// For `WHERE .. = ANY($1)`.
+    #[cfg(feature = "postgres")]
+    impl sqlx::postgres::PgHasArrayType for BlindIndexValue {
+        fn array_type_info() -> sqlx::postgres::PgTypeInfo {
+            <Vec<u8> as sqlx::postgres::PgHasArrayType>::array_type_info()
+        }
+    }
+
     impl<'q, DB: Database> Encode<'q, DB> for BlindIndexValue
     where
         Vec<u8>: Encode<'q, DB>,

@@ -2,6 +2,7 @@
 
 use std::fmt;
 use std::hash::{Hash, Hasher};
+use std::sync::Arc;
 
 use base64ct::{Base64UrlUnpadded, Encoding};
 use serde::{Deserialize, Deserializer, Serialize, Serializer};
@@ -11,6 +12,7 @@ use crate::associated_data::names::{KeyGroup, TenantId};
 use crate::data_key::{DataKey, WrongPurpose};
 use crate::error::SealError;
 use crate::key_id::KeyId;
+use crate::keyset::ready::ReadyKey;
 use crate::keyset::{KeySource, Keyset};
 use crate::mac::{MAC_LEN, MacKey};
 use crate::purpose::Purpose;
@@ -72,19 +74,10 @@ impl CredentialKeys {
         tenant: &TenantId,
         group: &KeyGroup,
     ) -> Result<Self, SealError> {
-        let primary = keyset.sealing(tenant, Purpose::Credential, group)?;
-        let mut keys = Self::new(primary.data_key()).map_err(SealError::Key)?;
-        let of_group = keyset.records().filter(|record| {
-            record.tenant == *tenant
-                && record.group == *group
-                && record.purpose == Purpose::Credential
-                && record.id != primary.id()
-        });
-        // What is disabled or destroyed opens nothing, and is not among them.
-        for key in of_group
-            .filter_map(|record| keyset.opening(tenant, Purpose::Credential, record.id).ok())
-        {
-            keys = keys.verifying(key.data_key()).map_err(SealError::Key)?;
+        let (primary, older) = of_group(keyset, tenant, group)?;
+        let mut keys = Self::new(primary.data_key())?;
+        for key in older {
+            keys = keys.verifying(key.data_key())?;
         }
         Ok(keys)
     }
@@ -115,6 +108,26 @@ impl CredentialKeys {
     fn all(&self) -> impl Iterator<Item = &MacKey> {
         std::iter::once(&self.primary).chain(&self.older)
     }
+}
+
+/// The keys for credentials of a keyset's group: the primary, and the others that open.
+pub(super) fn of_group(
+    keyset: &Keyset,
+    tenant: &TenantId,
+    group: &KeyGroup,
+) -> Result<(Arc<ReadyKey>, Vec<Arc<ReadyKey>>), SealError> {
+    let primary = keyset.sealing(tenant, Purpose::Credential, group)?;
+    let others = keyset.records().filter(|record| {
+        record.tenant == *tenant
+            && record.group == *group
+            && record.purpose == Purpose::Credential
+            && record.id != primary.id()
+    });
+    // What is disabled or destroyed opens nothing, and is not among them.
+    let older = others
+        .filter_map(|record| keyset.opening(tenant, Purpose::Credential, record.id).ok())
+        .collect();
+    Ok((primary, older))
 }
 
 impl fmt::Debug for CredentialKeys {

