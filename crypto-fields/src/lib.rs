@@ -6,6 +6,8 @@
 
 mod aead;
 mod associated_data;
+#[cfg(any(feature = "postgres", feature = "sqlite"))]
+mod backend;
 mod blind_index;
 mod cache;
 mod ciphertext;
@@ -23,6 +25,8 @@ mod purpose;
 mod random;
 mod sealed;
 mod secret;
+#[cfg(any(feature = "postgres", feature = "sqlite"))]
+mod store;
 mod stream;
 mod subject_key;
 mod wrap;
@@ -99,6 +103,15 @@ pub use subject_key::store::{
 pub use subject_key::{
     CryptoErasure, EpochKeys, Rewrapped, SubjectKey, SubjectKeyError, SubjectKeys,
 };
+
+// Keys in a database.
+#[cfg(any(feature = "postgres", feature = "sqlite"))]
+pub use backend::{
+    Backend,
+    error::{DatabaseError, DatabaseErrorKind},
+};
+#[cfg(any(feature = "postgres", feature = "sqlite"))]
+pub use store::{KeyStore, error::StoreError, migrate::migrations};
 
 // Keys that wrap keys.
 #[cfg(feature = "testkit")]

@@ -69,6 +69,9 @@ pub struct KeysetManager<C> {
 pub struct Transition {
     /// The state before; `None` for a new key.
     pub from: Option<KeyState>,
+    /// The whole record before, for a store that compares all of it: a key that somebody else
+    /// wrapped anew meanwhile must not get its old wrapping back.
+    pub before: Option<KeyRecord>,
     /// The record as it is now.
     pub record: KeyRecord,
 }
@@ -187,7 +190,7 @@ impl<C: Clock> KeysetManager<C> {
     fn created(&mut self, record: KeyRecord) -> Transition {
         self.records.push(record.clone());
         self.tell(&record, KeyEventKind::Created);
-        Transition { from: None, record }
+        Transition { from: None, before: None, record }
     }
 
     /// Makes a pending key primary, and the primary before it `DecryptOnly`: two changes, to be
@@ -269,10 +272,11 @@ impl<C: Clock> KeysetManager<C> {
     pub fn compromised(&mut self, id: KeyId) -> Result<Transition, TransitionError> {
         let now = self.clock.now();
         let record = self.record_mut(id)?;
+        let before = record.clone();
         record.compromised_at.get_or_insert(now);
         let record = record.clone();
         self.tell(&record, KeyEventKind::Compromised);
-        Ok(Transition { from: Some(record.state), record })
+        Ok(Transition { from: Some(before.state), before: Some(before), record })
     }
 
     /// Wraps every key that `from` wrapped under `to`: the rotation of a root key. No value is
@@ -306,11 +310,13 @@ impl<C: Clock> KeysetManager<C> {
         let mut transitions = Vec::with_capacity(rewrapped.len());
         for (id, wrapped) in rewrapped {
             let record = self.record_mut(id)?;
+            let before = record.clone();
             record.wrapped = Some(wrapped);
             let record = record.clone();
             let (from, to) = (from.id().to_owned(), to.id().to_owned());
             self.tell(&record, KeyEventKind::Rewrapped { from, to });
-            transitions.push(Transition { from: Some(record.state), record });
+            let from = Some(record.state);
+            transitions.push(Transition { from, before: Some(before), record });
         }
         Ok(transitions)
     }
@@ -336,7 +342,7 @@ impl<C: Clock> KeysetManager<C> {
     fn moved(&mut self, id: KeyId, to: KeyState) -> Result<Transition, TransitionError> {
         let now = self.clock.now();
         let record = self.record_mut(id)?;
-        let from = record.state;
+        let before = record.clone();
         record.state = to;
         // A clock that stepped back must not make the next wait shorter.
         record.state_since = std::cmp::max(now, record.state_since);
@@ -344,8 +350,9 @@ impl<C: Clock> KeysetManager<C> {
             record.wrapped = None;
         }
         let record = record.clone();
+        let from = before.state;
         self.tell(&record, KeyEventKind::Moved { from, to });
-        Ok(Transition { from: Some(from), record })
+        Ok(Transition { from: Some(from), before: Some(before), record })
     }
 
     fn record_mut(&mut self, id: KeyId) -> Result<&mut KeyRecord, TransitionError> {

@@ -1,0 +1,4 @@
+//! PostgreSQL.
+
+mod rewrite;
+mod statement;

@@ -1,0 +1,4 @@
+//! SQLite.
+
+mod rewrite;
+mod statement;
