@@ -175,6 +175,7 @@ fn the_planner_leaves_two_rows_and_less_than_the_root() {
     for (rows, distinct, other, error) in [
         (1_000_000, 2, 0, PlanError::LowCardinality),
         (1_000_000, 255, 0, PlanError::LowCardinality),
+        (1_000, 255, 0, PlanError::LowCardinality),
         // A thousand rows for each country code.
         (1_000_000, 256, 0, PlanError::LowCardinality),
         (1_000_000, 512, 0, PlanError::LowCardinality),

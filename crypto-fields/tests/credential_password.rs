@@ -268,6 +268,16 @@ async fn off_the_async_threads_with_the_same_answers_and_bounds() {
     assert_eq!(slow.verify("pw", None).await, Ok(PasswordVerdict::Wrong));
 }
 
+#[tokio::test]
+async fn who_hangs_up_while_it_hashes_keeps_the_turn_until_it_is_done() {
+    let cost = PasswordCost::new(65_536, 8, 1).unwrap();
+    let policy = PasswordPolicy::default().cost(cost).concurrency(NonZeroUsize::MIN, 0);
+    let hasher = SpawnedPasswordHasher::new(policy).unwrap();
+    // Polled once, so that it is handed to the other thread, and dropped.
+    let _ = tokio::time::timeout(std::time::Duration::ZERO, hasher.hash("pw")).await;
+    assert_eq!(hasher.hash("pw").await, Err(PasswordError::Busy));
+}
+
 fn names() -> (TenantId, FieldId) {
     (TenantId::new("acme").unwrap(), FieldId::new("users.password").unwrap())
 }
