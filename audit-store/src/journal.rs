@@ -12,12 +12,14 @@ use crate::backend::setup::JournalRow;
 use crate::backend::{Backend, Schema};
 use crate::error::{DatabaseError, OpenError};
 use crate::index::task::Follower;
+use crate::journal::kept::Kept;
 use crate::journal::options::JournalOptions;
 use crate::migrate::{self, State};
 use crate::publish::{Gate, Publisher, verify_open};
 use crate::subject::Subjects;
 use crate::tail::TailHub;
 
+mod kept;
 pub(crate) mod options;
 #[cfg(feature = "postgres")]
 mod postgres;
@@ -68,10 +70,12 @@ impl<DB: Backend> std::fmt::Debug for Journal<DB> {
 pub(crate) struct Store<DB: Backend> {
     /// Reads, and the transactions that are shared with the host.
     pub(crate) pool: Pool<DB>,
-    /// The journal's own writing transactions: the writer's, the sequencer's, the index's. One
-    /// connection that nobody else can hold, so that a host that has exhausted the other pool can
-    /// still append.
+    /// The journal's own writing transactions: the writer's, the sequencer's, the index's. Nobody
+    /// else can hold its connections, so that a host that has exhausted the other pool can still
+    /// append.
     pub(crate) writer: Pool<DB>,
+    /// The one of them that appends.
+    pub(crate) kept: Kept<DB>,
     pub(crate) schema: Schema,
     pub(crate) options: JournalOptions,
     /// The journal's verifier key, as it stands in the database.
@@ -137,6 +141,7 @@ impl<DB: Backend> Journal<DB> {
         self.store.publisher.end().await;
         self.store.follower.end().await;
         self.store.tail.end().await;
+        self.store.kept.close().await;
         self.store.writer.close().await;
         self.store.pool.close().await;
     }
@@ -208,6 +213,7 @@ impl<DB: Backend> Journal<DB> {
         let store = Arc::new(Store {
             pool,
             writer,
+            kept: Kept::new(),
             schema,
             options,
             key: row.key,

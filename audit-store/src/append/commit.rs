@@ -3,6 +3,8 @@
 use std::collections::{BTreeMap, HashMap, HashSet};
 
 use audit_core::ChainId;
+use futures_core::future::BoxFuture;
+use sqlx::{Connection, Transaction};
 use uuid::Uuid;
 
 use crate::append::write::{Group, Written};
@@ -80,8 +82,12 @@ impl<DB: Backend> Store<DB> {
             let id = match self.heads.id(&chain) {
                 Some(id) => Ok(id),
                 None => {
-                    let mut conn = self.writer.acquire().await?;
-                    self.chain_id(&mut conn, &chain).await
+                    let mut conn = self.kept.take(&self.writer).await?;
+                    let id = self.chain_id(&mut conn, &chain).await;
+                    if id.is_ok() {
+                        self.kept.put_back(conn);
+                    }
+                    id
                 }
             };
             match id {
@@ -139,18 +145,19 @@ impl<DB: Backend> Store<DB> {
         works: &mut [Work],
         outcomes: &mut [Option<Outcome>],
     ) -> Result<(), AppendError> {
+        let mut conn = self.kept.take(&self.writer).await?;
         if let [work] = &mut *works
             && Self::is_one_statement(&work.group, &work.events)
         {
             // One statement, which commits by itself.
-            let mut conn = self.writer.acquire().await?;
             let (group, events) = (&mut work.group, &work.events);
             if let Some(written) = self.write_plain(&mut conn, group, events).await? {
+                self.kept.put_back(conn);
                 work.answer(self, written, outcomes);
                 return Ok(());
             }
         }
-        let mut tx = self.begin_write().await?;
+        let mut tx = begin::<DB>(&mut conn).await?;
         let mut all = Vec::with_capacity(works.len());
         for work in &mut *works {
             let group = &mut work.group;
@@ -165,6 +172,7 @@ impl<DB: Backend> Store<DB> {
             all.push(self.write_locked(&mut tx, group, head, &mut events).await?);
         }
         tx.commit().await?;
+        self.kept.put_back(conn);
         for (work, written) in works.iter_mut().zip(all) {
             work.answer(self, written, outcomes);
         }
@@ -332,6 +340,14 @@ enum Place {
     /// The nth entry that this transaction adds.
     New(usize),
     Standing(Receipt),
+}
+
+/// Begins a transaction of the journal's own. Boxed, since the compiler does not see otherwise that
+/// a caller's future may move between threads.
+fn begin<DB: Backend>(
+    conn: &mut DB::Connection,
+) -> BoxFuture<'_, sqlx::Result<Transaction<'_, DB>>> {
+    Box::pin(conn.begin_with(DB::BEGIN))
 }
 
 /// Whether an id occurs twice among what is to be appended.

@@ -36,7 +36,7 @@ impl Journal<Postgres> {
     }
 
     /// Opens the journal in the host's own database, over the host's pool. Shared transactions run
-    /// on that pool; the journal's own writes have two connections of their own.
+    /// on that pool; the journal's own writes have up to three connections of their own.
     ///
     /// # Errors
     ///
@@ -70,11 +70,11 @@ fn readers(connect: &PgConnectOptions, options: &JournalOptions) -> PgPool {
     PgPoolOptions::new().max_connections(options.connections).connect_lazy_with(connect.clone())
 }
 
-/// The writer's connection, and one for the sequencer and the index so that neither waits for the
-/// other. Single statements commit by themselves there, so the isolation is the session's.
+/// The writer's connection, and two for the sequencer, the index and the publisher, so that nobody
+/// waits for another. Single statements commit by themselves there, so the isolation is the session's.
 fn writer(connect: PgConnectOptions) -> PgPool {
     PgPoolOptions::new()
-        .max_connections(2)
+        .max_connections(3)
         .idle_timeout(None::<Duration>)
         .max_lifetime(None::<Duration>)
         .test_before_acquire(false)

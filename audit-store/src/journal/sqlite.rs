@@ -70,7 +70,7 @@ impl Journal<Sqlite> {
     }
 
     /// Opens the journal in the host's own SQLite database, over the host's pool. Shared
-    /// transactions run on that pool; the journal's own writes have a connection of their own to
+    /// transactions run on that pool; the journal's own writes have two connections of their own to
     /// the same file.
     ///
     /// # Errors
@@ -112,10 +112,11 @@ fn readers(connect: &SqliteConnectOptions, options: &JournalOptions) -> SqlitePo
         .connect_lazy_with(connect.clone().create_if_missing(false))
 }
 
-/// One connection that stays.
+/// The writer's connection, and one for the sequencer, the index and the publisher. They take
+/// turns, so neither ever waits for the other's lock.
 fn writer(connect: SqliteConnectOptions) -> SqlitePool {
     SqlitePoolOptions::new()
-        .max_connections(1)
+        .max_connections(2)
         .idle_timeout(None::<Duration>)
         .max_lifetime(None::<Duration>)
         .test_before_acquire(false)
