@@ -11,18 +11,32 @@ CREATE TABLE journal (
     key    text    NOT NULL CHECK (length(key) BETWEEN 1 AND 1024)
 );
 
+-- The tables of the append path are held to their limits by domains: the conditions of a domain are
+-- compiled once for a session, those of a table anew for each statement, which would cost a single
+-- append a tenth of its time.
+CREATE DOMAIN chain_id AS bigint CHECK (VALUE BETWEEN 1 AND 8388607);
+CREATE DOMAIN entry_seq AS bigint CHECK (VALUE BETWEEN 0 AND 1099511627775);
+CREATE DOMAIN tree_size AS bigint CHECK (VALUE BETWEEN 0 AND 1099511627776);
+CREATE DOMAIN leaf_hash AS bytea CHECK (octet_length(VALUE) = 32);
+CREATE DOMAIN tree_range AS bytea
+    CHECK (octet_length(VALUE) % 32 = 0 AND octet_length(VALUE) <= 1312);
+CREATE DOMAIN sealed_at AS bigint
+    CHECK (VALUE BETWEEN -62167219200000000 AND 253402300799999999);
+CREATE DOMAIN chain_name AS text CHECK (length(VALUE) BETWEEN 1 AND 64);
+CREATE DOMAIN entry_body AS text CHECK (octet_length(VALUE) BETWEEN 1 AND 65535);
+
 -- The newest state of each chain: a projection of its entries, moved forward with every append.
 -- Room is left on its pages so that the head's updates stay heap-only.
 CREATE TABLE chain (
-    id          bigint GENERATED ALWAYS AS IDENTITY PRIMARY KEY CHECK (id BETWEEN 1 AND 8388607),
-    tenant      text   NOT NULL CHECK (length(tenant) BETWEEN 1 AND 64),
-    series      text   NOT NULL CHECK (length(series) BETWEEN 1 AND 64),
-    size        bigint NOT NULL CHECK (size BETWEEN 0 AND 1099511627776),
-    head        bytea  NOT NULL CHECK (octet_length(head) = 32),
-    range       bytea  NOT NULL CHECK (octet_length(range) % 32 = 0 AND octet_length(range) <= 1312),
-    at          bigint NOT NULL CHECK (at BETWEEN -62167219200000000 AND 253402300799999999),
-    control     bigint CHECK (control BETWEEN 0 AND size - 1),
-    incarnation bigint NOT NULL CHECK (incarnation >= 1),
+    id          bigint     GENERATED ALWAYS AS IDENTITY PRIMARY KEY,
+    tenant      chain_name NOT NULL,
+    series      chain_name NOT NULL,
+    size        tree_size  NOT NULL,
+    head        leaf_hash  NOT NULL,
+    range       tree_range NOT NULL,
+    at          sealed_at  NOT NULL,
+    control     entry_seq,
+    incarnation bigint     NOT NULL,
     UNIQUE (tenant, series)
 ) WITH (fillfactor = 10);
 ALTER TABLE chain ALTER COLUMN range SET STORAGE PLAIN;
@@ -30,11 +44,11 @@ ALTER TABLE chain ALTER COLUMN range SET STORAGE PLAIN;
 -- The body is the entry's exact canonical bytes, and there is no column beside it that could say
 -- something else. The primary key makes a fork a constraint violation.
 CREATE TABLE entry (
-    chain  bigint NOT NULL CHECK (chain BETWEEN 1 AND 8388607),
-    seq    bigint NOT NULL CHECK (seq BETWEEN 0 AND 1099511627775),
-    id     uuid   NOT NULL,
-    tenant text   NOT NULL,
-    body   text   NOT NULL CHECK (octet_length(body) BETWEEN 1 AND 65535),
+    chain  chain_id   NOT NULL,
+    seq    entry_seq  NOT NULL,
+    id     uuid       NOT NULL,
+    tenant text       NOT NULL,
+    body   entry_body NOT NULL,
     PRIMARY KEY (chain, seq),
     CONSTRAINT entry_id UNIQUE (chain, id)
 );
@@ -42,11 +56,11 @@ CREATE TABLE entry (
 -- One row per entry and data subject: the disclosures in the order of the entry's digests, a JSON
 -- array of {"digest","disclosure"} or {"digest","sealed"}.
 CREATE TABLE disclosure (
-    chain   bigint NOT NULL CHECK (chain BETWEEN 1 AND 8388607),
-    seq     bigint NOT NULL CHECK (seq BETWEEN 0 AND 1099511627775),
-    subject bytea  NOT NULL CHECK (octet_length(subject) = 16),
-    tenant  text   NOT NULL,
-    items   text   NOT NULL CHECK (json_typeof(items::json) = 'array'),
+    chain   chain_id  NOT NULL,
+    seq     entry_seq NOT NULL,
+    subject bytea     NOT NULL CHECK (octet_length(subject) = 16),
+    tenant  text      NOT NULL,
+    items   text      NOT NULL CHECK (json_typeof(items::json) = 'array'),
     PRIMARY KEY (chain, seq, subject)
 );
 
@@ -137,9 +151,11 @@ CREATE TRIGGER journal_truncate BEFORE TRUNCATE ON journal EXECUTE FUNCTION refu
 -- After and not before: a trigger before an update locks the row once more, at every append.
 CREATE TRIGGER chain_forward AFTER UPDATE ON chain FOR EACH ROW
     WHEN (NOT (NEW.size > OLD.size AND NEW.at >= OLD.at AND NEW.incarnation >= OLD.incarnation
-        AND (OLD.control IS NULL OR NEW.control >= OLD.control)
-        AND NEW.id = OLD.id AND NEW.tenant = OLD.tenant AND NEW.series = OLD.series))
+        AND (OLD.control IS NULL OR coalesce(NEW.control >= OLD.control, false))))
     EXECUTE FUNCTION refuse('a chain only moves forward');
+-- Of the columns that no append names.
+CREATE TRIGGER chain_named BEFORE UPDATE OF id, tenant, series ON chain
+    EXECUTE FUNCTION refuse('a chain keeps its name');
 CREATE TRIGGER chain_kept BEFORE DELETE ON chain FOR EACH ROW EXECUTE FUNCTION refuse();
 CREATE TRIGGER chain_truncate BEFORE TRUNCATE ON chain EXECUTE FUNCTION refuse();
 

@@ -16,9 +16,10 @@ use crate::backend::setup::SetupSql;
 /// Rows of one statement; beyond it nothing is gained.
 const CHUNK: usize = 1000;
 
-/// Moves the head if it is as expected, and writes entries and tiles only then.
+/// Moves the head if it is as expected, and writes entries and tiles only then: what stands before,
+/// which condition the move has besides, what comes with it, and what is done with the rest.
 macro_rules! moving {
-    ($before:literal, $guarded:literal, $tiles:literal, $after:literal) => {
+    ($before:literal, $guarded:literal, $tiles:expr, $after:expr) => {
         concat!(
             $before,
             "head AS (
@@ -33,56 +34,57 @@ macro_rules! moving {
     };
 }
 
-macro_rules! write {
-    ($tiles:literal) => {
-        moving!(
-            "WITH ",
-            "WHERE",
-            $tiles,
-            "INSERT INTO audit.entry (chain, seq, id, tenant, body)
-             SELECT head.id, $2 + row.n - 1, row.id, head.tenant, row.body
-             FROM head, UNNEST($9::uuid[], $10::text[]) WITH ORDINALITY AS row (id, body, n)"
-        )
+/// Entries from arrays.
+macro_rules! many {
+    () => {
+        "INSERT INTO audit.entry (chain, seq, id, tenant, body)
+         SELECT head.id, $2 + row.n - 1, row.id, head.tenant, row.body
+         FROM head, UNNEST($9::uuid[], $10::text[]) WITH ORDINALITY AS row (id, body, n)"
     };
 }
 
-macro_rules! write_if_ready {
-    ($tiles:literal) => {
+/// One entry: making rows of arrays would cost it more than being written.
+macro_rules! one {
+    () => {
+        "INSERT INTO audit.entry (chain, seq, id, tenant, body)
+         SELECT head.id, $2, $9, head.tenant, $10 FROM head"
+    };
+}
+
+macro_rules! tiles {
+    () => {
+        ", tiles AS (
+            INSERT INTO audit.tile (chain, level, idx, width, tenant, hashes)
+            SELECT head.id, row.level, row.idx, row.width, head.tenant, row.hashes
+            FROM head, UNNEST($11::integer[], $12::bigint[], $13::integer[], $14::bytea[])
+                AS row (level, idx, width, hashes)
+            ON CONFLICT DO NOTHING
+         ) "
+    };
+}
+
+macro_rules! if_ready {
+    ($tiles:expr, $entries:expr) => {
         moving!(
             "WITH guard AS MATERIALIZED (SELECT audit.ready_to_seal() AS ready), ",
             "FROM guard WHERE guard.ready AND",
             $tiles,
-            ", written AS (
-                INSERT INTO audit.entry (chain, seq, id, tenant, body)
-                SELECT head.id, $2 + row.n - 1, row.id, head.tenant, row.body
-                FROM head, UNNEST($9::uuid[], $10::text[]) WITH ORDINALITY AS row (id, body, n)
-                RETURNING 1
-             )
-             SELECT guard.ready, (SELECT count(*) FROM written) FROM guard"
+            concat!(
+                ", written AS (",
+                $entries,
+                " RETURNING 1)
+                 SELECT guard.ready, (SELECT count(*) FROM written) FROM guard"
+            )
         )
     };
 }
 
-const WRITE: &str = write!("");
-const WRITE_WITH_TILES: &str = write!(
-    ", tiles AS (
-        INSERT INTO audit.tile (chain, level, idx, width, tenant, hashes)
-        SELECT head.id, row.level, row.idx, row.width, head.tenant, row.hashes
-        FROM head, UNNEST($11::integer[], $12::bigint[], $13::integer[], $14::bytea[])
-            AS row (level, idx, width, hashes)
-        ON CONFLICT DO NOTHING
-     ) "
-);
-const WRITE_IF_READY: &str = write_if_ready!("");
-const WRITE_IF_READY_WITH_TILES: &str = write_if_ready!(
-    ", tiles AS (
-        INSERT INTO audit.tile (chain, level, idx, width, tenant, hashes)
-        SELECT head.id, row.level, row.idx, row.width, head.tenant, row.hashes
-        FROM head, UNNEST($11::integer[], $12::bigint[], $13::integer[], $14::bytea[])
-            AS row (level, idx, width, hashes)
-        ON CONFLICT DO NOTHING
-     ) "
-);
+const WRITE_ONE: &str = moving!("WITH ", "WHERE", "", one!());
+const WRITE: &str = moving!("WITH ", "WHERE", "", many!());
+const WRITE_WITH_TILES: &str = moving!("WITH ", "WHERE", tiles!(), many!());
+const WRITE_ONE_IF_READY: &str = if_ready!("", one!());
+const WRITE_IF_READY: &str = if_ready!("", many!());
+const WRITE_IF_READY_WITH_TILES: &str = if_ready!(tiles!(), many!());
 
 fn standing_row(row: &PgRow) -> sqlx::Result<Standing> {
     Ok((row.try_get(0)?, row.try_get(1)?, row.try_get(2)?))
@@ -92,9 +94,8 @@ fn standing_row(row: &PgRow) -> sqlx::Result<Standing> {
 fn bind<'q>(
     query: Query<'q, Postgres, PgArguments>,
     step: &Move<'_>,
-    rows: impl Iterator<Item = EntryRow>,
+    mut rows: impl ExactSizeIterator<Item = EntryRow>,
 ) -> Query<'q, Postgres, PgArguments> {
-    let (ids, bodies): (Vec<Uuid>, Vec<String>) = rows.map(|row| (row.id, row.body)).unzip();
     let query = query
         .bind(step.chain)
         .bind(step.size)
@@ -103,9 +104,14 @@ fn bind<'q>(
         .bind(step.new_head.as_slice())
         .bind(step.range.as_slice())
         .bind(step.at)
-        .bind(step.control)
-        .bind(ids)
-        .bind(bodies);
+        .bind(step.control);
+    if is_one(step, rows.len())
+        && let Some(row) = rows.next()
+    {
+        return query.bind(row.id).bind(row.body);
+    }
+    let (ids, bodies): (Vec<Uuid>, Vec<String>) = rows.map(|row| (row.id, row.body)).unzip();
+    let query = query.bind(ids).bind(bodies);
     if step.tiles.is_empty() {
         return query;
     }
@@ -117,6 +123,26 @@ fn bind<'q>(
         .bind(tiles().map(|tile| tile.index).collect::<Vec<i64>>())
         .bind(tiles().map(|tile| small(tile.width)).collect::<Vec<i32>>())
         .bind(tiles().map(|tile| tile.hashes.as_slice()).collect::<Vec<&[u8]>>())
+}
+
+/// Whether a step is one entry and nothing else.
+const fn is_one(step: &Move<'_>, rows: usize) -> bool {
+    rows == 1 && step.tiles.is_empty()
+}
+
+/// The statement that [`bind`] has the arguments of: for one entry, for several, and with tiles.
+const fn statement(
+    step: &Move<'_>,
+    rows: usize,
+    [one, many, with_tiles]: [&'static str; 3],
+) -> &'static str {
+    if is_one(step, rows) {
+        one
+    } else if step.tiles.is_empty() {
+        many
+    } else {
+        with_tiles
+    }
 }
 
 /// The rows after the first statement's.
@@ -225,7 +251,7 @@ impl AppendSql for Postgres {
         rows: Vec<EntryRow>,
     ) -> sqlx::Result<bool> {
         let mut rows = rows.into_iter();
-        let sql = if step.tiles.is_empty() { WRITE } else { WRITE_WITH_TILES };
+        let sql = statement(step, rows.len(), [WRITE_ONE, WRITE, WRITE_WITH_TILES]);
         let query = bind(sqlx::query(schema.sql(sql)), step, rows.by_ref().take(CHUNK));
         let written = query.execute(&mut *conn).await?.rows_affected();
         if written == 0 {
@@ -243,7 +269,8 @@ impl AppendSql for Postgres {
         rows: Vec<EntryRow>,
     ) -> sqlx::Result<Option<bool>> {
         let mut rows = rows.into_iter();
-        let sql = if step.tiles.is_empty() { WRITE_IF_READY } else { WRITE_IF_READY_WITH_TILES };
+        let ready = [WRITE_ONE_IF_READY, WRITE_IF_READY, WRITE_IF_READY_WITH_TILES];
+        let sql = statement(step, rows.len(), ready);
         let query = bind(sqlx::query(schema.sql(sql)), step, rows.by_ref().take(CHUNK));
         let answer = query.fetch_one(&mut *conn).await?;
         let (ready, written): (bool, i64) = (answer.try_get(0)?, answer.try_get(1)?);
