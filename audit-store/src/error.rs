@@ -67,7 +67,11 @@ impl From<sqlx::Error> for DatabaseError {
 }
 
 pub(crate) fn is_unique_violation(error: &sqlx::Error) -> bool {
-    error.as_database_error().is_some_and(sqlx::error::DatabaseError::is_unique_violation)
+    // In SQLite a trigger sees it before the index does, see the migration.
+    error.as_database_error().is_some_and(|error| {
+        error.is_unique_violation()
+            || error.message() == "audit_entry: position or id stands already"
+    })
 }
 
 fn kind(error: &sqlx::Error) -> DatabaseErrorKind {

@@ -366,6 +366,7 @@ async fn the_database_refuses_changes<T: Place>(db: T) {
     let acme = chain("acme/default");
     journal.append(&acme, private_event(Uuid::now_v7(), "p", "192.0.2.1")).await.unwrap();
     journal.append_batch(&acme, (0..300).map(|_| event("a")).collect()).await.unwrap();
+    journal.checkpoint(&acme).await.unwrap();
     let one = if T::POSTGRES { "seq = 1" } else { "position & 1099511627775 = 1" };
     let mut statements = vec![
         format!("UPDATE audit_entry SET body = 'x' WHERE {one}"),
@@ -391,8 +392,14 @@ async fn the_database_refuses_changes<T: Place>(db: T) {
     } else {
         statements.push("INSERT OR REPLACE INTO audit_subject (tenant, ref, host) VALUES ('acme', zeroblob(16), 'p')".to_owned());
         statements.push("INSERT OR REPLACE INTO audit_tile SELECT * FROM audit_tile".to_owned());
-        statements
-            .push("INSERT OR REPLACE INTO audit_journal SELECT * FROM audit_journal".to_owned());
+        for table in ["journal", "chain", "entry", "disclosure", "checkpoint"] {
+            statements
+                .push(format!("INSERT OR REPLACE INTO audit_{table} SELECT * FROM audit_{table}"));
+        }
+        statements.push(
+            "INSERT OR REPLACE INTO audit_entry SELECT position + 999, id, body FROM audit_entry"
+                .to_owned(),
+        );
     }
     for statement in statements {
         let error = db.execute(&statement).await.expect_err(&statement);

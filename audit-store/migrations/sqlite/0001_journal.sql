@@ -134,6 +134,10 @@ CREATE TRIGGER audit_entry_update BEFORE UPDATE ON audit_entry
 BEGIN SELECT RAISE(ABORT, 'audit_entry is append-only'); END;
 CREATE TRIGGER audit_entry_delete BEFORE DELETE ON audit_entry
 BEGIN SELECT RAISE(ABORT, 'audit_entry is append-only'); END;
+CREATE TRIGGER audit_entry_replace BEFORE INSERT ON audit_entry
+WHEN EXISTS (SELECT 1 FROM audit_entry WHERE position = NEW.position)
+    OR EXISTS (SELECT 1 FROM audit_entry WHERE id = NEW.id AND position >> 40 = NEW.position >> 40)
+BEGIN SELECT RAISE(ABORT, 'audit_entry: position or id stands already'); END;
 
 CREATE TRIGGER audit_disclosure_update BEFORE UPDATE ON audit_disclosure
 BEGIN SELECT RAISE(ABORT, 'audit_disclosure is append-only'); END;
@@ -167,16 +171,27 @@ CREATE TRIGGER audit_checkpoint_update BEFORE UPDATE ON audit_checkpoint
 BEGIN SELECT RAISE(ABORT, 'audit_checkpoint is append-only'); END;
 CREATE TRIGGER audit_checkpoint_delete BEFORE DELETE ON audit_checkpoint
 BEGIN SELECT RAISE(ABORT, 'audit_checkpoint is append-only'); END;
+CREATE TRIGGER audit_checkpoint_replace BEFORE INSERT ON audit_checkpoint
+WHEN EXISTS (SELECT 1 FROM audit_checkpoint
+    WHERE chain = NEW.chain AND incarnation = NEW.incarnation AND size = NEW.size)
+BEGIN SELECT RAISE(ABORT, 'audit_checkpoint is append-only'); END;
 
 CREATE TRIGGER audit_cosignature_update BEFORE UPDATE ON audit_cosignature
 BEGIN SELECT RAISE(ABORT, 'audit_cosignature is append-only'); END;
 CREATE TRIGGER audit_cosignature_delete BEFORE DELETE ON audit_cosignature
+BEGIN SELECT RAISE(ABORT, 'audit_cosignature is append-only'); END;
+CREATE TRIGGER audit_cosignature_replace BEFORE INSERT ON audit_cosignature
+WHEN EXISTS (SELECT 1 FROM audit_cosignature WHERE chain = NEW.chain
+    AND incarnation = NEW.incarnation AND size = NEW.size AND key = NEW.key)
 BEGIN SELECT RAISE(ABORT, 'audit_cosignature is append-only'); END;
 
 CREATE TRIGGER audit_staged_update BEFORE UPDATE ON audit_staged
 BEGIN SELECT RAISE(ABORT, 'audit_staged leaves by being sealed'); END;
 CREATE TRIGGER audit_staged_delete BEFORE DELETE ON audit_staged
 WHEN NOT EXISTS (SELECT 1 FROM audit_entry WHERE id = OLD.event_id AND position >> 40 = OLD.chain)
+BEGIN SELECT RAISE(ABORT, 'audit_staged leaves by being sealed'); END;
+CREATE TRIGGER audit_staged_replace BEFORE INSERT ON audit_staged
+WHEN EXISTS (SELECT 1 FROM audit_staged WHERE id = NEW.id)
 BEGIN SELECT RAISE(ABORT, 'audit_staged leaves by being sealed'); END;
 
 -- One entry onto a head that is as expected, as one statement: the cheapest way to append a single

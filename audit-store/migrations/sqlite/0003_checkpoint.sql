@@ -17,14 +17,3 @@ CREATE TABLE audit_published (
     failed_at   INTEGER,
     PRIMARY KEY (chain, sink)
 ) STRICT, WITHOUT ROWID;
-
--- INSERT OR REPLACE deletes without firing a DELETE trigger.
-CREATE TRIGGER audit_checkpoint_replace BEFORE INSERT ON audit_checkpoint
-WHEN EXISTS (SELECT 1 FROM audit_checkpoint
-    WHERE chain = NEW.chain AND incarnation = NEW.incarnation AND size = NEW.size)
-BEGIN SELECT RAISE(ABORT, 'audit_checkpoint is append-only'); END;
-CREATE TRIGGER audit_cosignature_replace BEFORE INSERT ON audit_cosignature
-WHEN EXISTS (SELECT 1 FROM audit_cosignature
-    WHERE chain = NEW.chain AND incarnation = NEW.incarnation AND size = NEW.size
-        AND key = NEW.key)
-BEGIN SELECT RAISE(ABORT, 'audit_cosignature is append-only'); END;
