@@ -47,10 +47,11 @@ impl<DB: Database> Kept<DB> {
 
     /// Closes the connection, and keeps none any more.
     pub(crate) async fn close(&self) {
-        let mut slot = self.slot();
-        slot.closed = true;
-        let conn = slot.conn.take();
-        drop(slot);
+        let conn = {
+            let mut slot = self.slot();
+            slot.closed = true;
+            slot.conn.take()
+        };
         if let Some(conn) = conn {
             // Nothing is open on it that could be lost.
             let _closed = conn.detach().close().await;
