@@ -4,7 +4,7 @@ pub(crate) mod derive;
 pub(crate) mod deterministic;
 mod padding;
 #[cfg(test)]
-mod vectors;
+pub(crate) mod vectors;
 
 use std::fmt;
 use std::sync::atomic::{AtomicU64, Ordering};

@@ -163,16 +163,24 @@ impl StreamKey {
         place: &AssociatedData<'_>,
         from: R,
     ) -> Result<StreamReader<R>, OpenError> {
+        self.reader_in(header, &place.digest(), from)
+    }
+
+    fn reader_in<R: Read>(
+        &self,
+        header: &StreamHeader,
+        context: &Context,
+        from: R,
+    ) -> Result<StreamReader<R>, OpenError> {
         if header.key_id() != self.id {
             return Err(OpenError::UnknownKey { key: header.key_id() });
         }
-        let context = place.digest();
         let (bytes, salt) = (header.header.to_bytes(), &header.salt);
-        let expected = self.deriver.commitment(&bytes, salt, &context);
+        let expected = self.deriver.commitment(&bytes, salt, context);
         if !bool::from(expected.ct_eq(&header.commitment)) {
             return Err(OpenError::Authentication);
         }
-        Ok(StreamReader::new(self.chunks(&bytes, salt, &context), from))
+        Ok(StreamReader::new(self.chunks(&bytes, salt, context), from))
     }
 
     fn chunks(
