@@ -10,6 +10,7 @@ use std::fmt;
 use std::sync::atomic::{AtomicU64, Ordering};
 
 use aes_gcm::Aes256Gcm;
+use aes_gcm::aead::inout::InOutBuf;
 use aes_gcm::aead::{AeadInOut, KeyInit};
 use chacha20poly1305::XChaCha20Poly1305;
 use subtle::ConstantTimeEq;
@@ -191,22 +192,23 @@ impl SealingKey {
     ) -> Result<Vec<u8>, SealError> {
         let suite = options.cipher.suite();
         let header = Header { suite, padded: options.padded, key: self.id }.to_bytes();
-        let aad = derive::concat(&header, &context.0);
-        let padded_len = padding::padded_len(value.len(), options.padded);
-        let capacity = padded_len.and_then(|len| len.checked_add(OVERHEAD));
-        let mut out = Vec::with_capacity(capacity.ok_or(SealError::TooLong)?);
-        out.extend_from_slice(&header);
-        out.extend_from_slice(salt);
-        out.extend_from_slice(&self.deriver.commitment(&header, salt, context));
-        out.extend_from_slice(value);
-        if options.padded {
-            padding::pad(&mut out, BODY);
-        }
+        let len = padding::padded_len(value.len(), options.padded);
+        let len = len.and_then(|len| len.checked_add(OVERHEAD)).ok_or(SealError::TooLong)?;
+        let mut out = vec![0; len];
+        // As long as the overhead and the body together, so both are there.
+        let (head, rest) = out.split_at_mut_checked(BODY).ok_or(SealError::TooLong)?;
+        let (body, tag) = rest.split_last_chunk_mut().ok_or(SealError::TooLong)?;
+        derive::fill(head, &[&header, salt, &self.deriver.commitment(&header, salt, context)]);
         let key = self.deriver.message_key(&header, salt, context);
-        // Everything above filled `BODY` bytes first.
-        let body = out.get_mut(BODY..).unwrap_or_default();
-        let tag = encrypt(options.cipher, &key, &aad, body)?;
-        out.extend_from_slice(&tag);
+        let aad = derive::concat(&header, &context.0);
+        // From the value straight into its place: a long one is not copied first.
+        let body = if options.padded {
+            derive::fill(body, &[value, &[padding::MARK]]);
+            InOutBuf::from(body)
+        } else {
+            InOutBuf::new(value, body).map_err(|_| SealError::TooLong)?
+        };
+        *tag = encrypt(options.cipher, &key, &aad, body)?;
         self.sealed.fetch_add(1, Ordering::Relaxed);
         Ok(out)
     }
@@ -234,8 +236,9 @@ impl SealingKey {
         }
         let key = self.deriver.message_key(&header, salt, context);
         let aad = derive::concat(&header, &context.0);
-        let mut value = Zeroizing::new(body.to_vec());
-        decrypt(cipher, &key, &aad, &mut value, tag)?;
+        let mut value = Zeroizing::new(vec![0; body.len()]);
+        let both = InOutBuf::new(body, &mut value).map_err(|_| OpenError::Authentication)?;
+        decrypt(cipher, &key, &aad, both, tag)?;
         if ciphertext.header.padded {
             padding::unpad(&mut value).ok_or(OpenError::Authentication)?;
         }
@@ -249,47 +252,42 @@ impl fmt::Debug for SealingKey {
     }
 }
 
-/// Encrypts in place with the nonce zero: the key is used for this message only.
+/// Encrypts with the nonce zero: the key is used for this message only.
 fn encrypt(
     cipher: Cipher,
     key: &derive::MessageKey,
     aad: &[u8],
-    body: &mut [u8],
+    body: InOutBuf<'_, '_, u8>,
 ) -> Result<[u8; TAG_LEN], SealError> {
     let tag = match cipher {
         Cipher::Aes256Gcm => Aes256Gcm::new((&**key).into()).encrypt_inout_detached(
             &aes_gcm::Nonce::default(),
             aad,
-            body.into(),
+            body,
         ),
         Cipher::XChaCha20Poly1305 => XChaCha20Poly1305::new((&**key).into())
-            .encrypt_inout_detached(&chacha20poly1305::XNonce::default(), aad, body.into()),
+            .encrypt_inout_detached(&chacha20poly1305::XNonce::default(), aad, body),
     };
     tag.map(Into::into).map_err(|_| SealError::TooLong)
 }
 
-/// Decrypts in place; leaves the ciphertext there if the tag is another.
+/// Decrypts, if the tag is right; writes nothing of it otherwise.
 fn decrypt(
     cipher: Cipher,
     key: &derive::MessageKey,
     aad: &[u8],
-    body: &mut [u8],
+    body: InOutBuf<'_, '_, u8>,
     tag: &[u8; TAG_LEN],
 ) -> Result<(), OpenError> {
     let opened = match cipher {
         Cipher::Aes256Gcm => Aes256Gcm::new((&**key).into()).decrypt_inout_detached(
             &aes_gcm::Nonce::default(),
             aad,
-            body.into(),
+            body,
             tag.into(),
         ),
         Cipher::XChaCha20Poly1305 => XChaCha20Poly1305::new((&**key).into())
-            .decrypt_inout_detached(
-                &chacha20poly1305::XNonce::default(),
-                aad,
-                body.into(),
-                tag.into(),
-            ),
+            .decrypt_inout_detached(&chacha20poly1305::XNonce::default(), aad, body, tag.into()),
     };
     opened.map_err(|_| OpenError::Authentication)
 }

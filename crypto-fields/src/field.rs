@@ -1,5 +1,6 @@
 //! One field: how it is sealed, what it admits when it is opened, and how plaintext becomes sealed.
 
+pub(crate) mod registry;
 pub(crate) mod row;
 pub(crate) mod value;
 

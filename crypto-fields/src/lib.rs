@@ -39,7 +39,10 @@ pub use associated_data::path::{JsonPath, MAX_PATH_DEPTH, MAX_PATH_LEN, PathErro
 pub use associated_data::row_key::{MAX_ROW_KEY_LEN, RowKey, RowKeyError};
 pub use associated_data::{AssociatedData, ContextError, MAX_EXTRA, MAX_EXTRA_LEN};
 pub use ciphertext::{Ciphertext, CiphertextError, OVERHEAD, Suite, from_text, to_text};
+#[cfg(feature = "derive")]
+pub use crypto_fields_derive::SealFields;
 pub use error::{OpenError, SealError};
+pub use field::registry::{SealFields, SealedField};
 pub use field::row::RowContext;
 pub use field::value::FieldValue;
 pub use field::{FieldCipher, FieldMode};
@@ -124,3 +127,9 @@ pub use wrap::{BoxFuture, KeyOwner, KeyWrapper, WrapContext, WrapError, WrappedD
 // What everything takes from outside.
 pub use clock::{Clock, ManualClock, SystemClock, Timestamp};
 pub use random::{RandomError, fill as fill_random};
+
+/// For what `#[derive(SealFields)]` generates, and nobody else.
+#[doc(hidden)]
+pub mod __private {
+    pub use crate::field::registry::field;
+}

@@ -93,9 +93,13 @@ pub(crate) fn concat(header: &[u8; HEADER_LEN], context: &[u8; 32]) -> [u8; HEAD
     aad
 }
 
-/// Writes the parts one after the other; the lengths are those of the types above.
-fn fill(out: &mut [u8], parts: &[&[u8]]) {
-    for (byte, from) in out.iter_mut().zip(parts.iter().copied().flatten()) {
-        *byte = *from;
+/// Writes the parts one after the other, as far as they fit: everybody gives them room.
+pub(super) fn fill(mut out: &mut [u8], parts: &[&[u8]]) {
+    for part in parts {
+        let Some((head, rest)) = std::mem::take(&mut out).split_at_mut_checked(part.len()) else {
+            return;
+        };
+        head.copy_from_slice(part);
+        out = rest;
     }
 }

@@ -2,6 +2,9 @@
 
 use crate::ciphertext::PADDING;
 
+/// What padding begins with.
+pub(super) const MARK: u8 = 0x80;
+
 /// The length with padding; `None` if there is no such length.
 pub(super) fn padded_len(len: usize, padded: bool) -> Option<usize> {
     if padded { len.checked_add(1)?.checked_next_multiple_of(PADDING) } else { Some(len) }
@@ -11,14 +14,14 @@ pub(super) fn padded_len(len: usize, padded: bool) -> Option<usize> {
 pub(super) fn pad(out: &mut Vec<u8>, start: usize) {
     let len = out.len().saturating_sub(start);
     let padded = padded_len(len, true).unwrap_or(len);
-    out.push(0x80);
+    out.push(MARK);
     out.resize(start.saturating_add(padded), 0);
 }
 
 /// Takes the padding off; `None` if there is none.
 pub(super) fn unpad(value: &mut Vec<u8>) -> Option<()> {
     let last = value.iter().rposition(|byte| *byte != 0)?;
-    let sound = value.get(last) == Some(&0x80) && padded_len(last, true) == Some(value.len());
+    let sound = value.get(last) == Some(&MARK) && padded_len(last, true) == Some(value.len());
     value.truncate(last);
     sound.then_some(())
 }

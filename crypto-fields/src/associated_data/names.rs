@@ -64,6 +64,11 @@ pub struct FieldId(Cow<'static, str>);
 impl FieldId {
     pub(crate) const UNNAMED: Self = Self(Cow::Borrowed("-"));
 
+    /// A name that was checked already.
+    pub(crate) const fn checked(name: &'static str) -> Self {
+        Self(Cow::Borrowed(name))
+    }
+
     /// The field of this name.
     ///
     /// # Errors
@@ -116,6 +121,11 @@ impl KeyGroup {
     pub const DEFAULT: Self = Self(Cow::Borrowed("default"));
     /// What the key of a sealed keyset is wrapped as.
     pub(crate) const KEYSET: Self = Self(Cow::Borrowed("keyset"));
+
+    /// A name that was checked already.
+    pub(crate) const fn checked(name: &'static str) -> Self {
+        Self(Cow::Borrowed(name))
+    }
 
     /// The group of this name.
     ///
