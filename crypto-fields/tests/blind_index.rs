@@ -294,6 +294,25 @@ async fn a_value_is_a_column_of_plain_bytes() {
     assert_eq!(none, None);
 }
 
+#[cfg(feature = "postgres")]
+#[tokio::test]
+async fn several_values_are_an_array_in_postgres() {
+    use test_support::TestDatabase as _;
+
+    let database = test_support::postgres().await;
+    let pool = database.pool(1).await;
+    let query = emails(2).replacing(emails(1)).unwrap().query(MAIL).unwrap();
+    let sql = "SELECT v FROM (VALUES ($1), ($2)) AS t (v) WHERE v = ANY($3)";
+    let found: Vec<BlindIndexValue> = sqlx::query_scalar(sql)
+        .bind(query[0].clone())
+        .bind(emails(1).value("bob@example.com").unwrap().unwrap())
+        .bind(&query)
+        .fetch_all(&pool)
+        .await
+        .unwrap();
+    assert_eq!(found, query[..1]);
+}
+
 proptest! {
     #[test]
     fn normalising_twice_changes_nothing(text in "\\PC{0,20}", count in 1_u8..8) {
