@@ -1,0 +1,1 @@
+//! The test of this package looks at every block of memory that `crypto-fields` gives back.
