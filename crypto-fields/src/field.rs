@@ -5,10 +5,14 @@ pub(crate) mod row;
 pub(crate) mod value;
 
 use crate::aead::{Cipher, SealOptions};
+#[cfg(any(feature = "postgres", feature = "sqlite"))]
+use crate::associated_data::names::TenantId;
 use crate::associated_data::names::{FieldId, KeyGroup};
 use crate::associated_data::{AssociatedData, MAX_EXTRA};
 use crate::ciphertext::{self, Ciphertext, Suite, TEXT_PREFIX};
 use crate::error::{OpenError, SealError};
+#[cfg(any(feature = "postgres", feature = "sqlite"))]
+use crate::key_id::KeyId;
 use crate::keyset::KeySource;
 use crate::keyset::ready::{KeyOrigin, ReadyKey};
 use crate::purpose::Purpose;
@@ -302,6 +306,16 @@ impl FieldCipher {
         } else {
             key.sealing()?.open(&ciphertext, place)
         }
+    }
+
+    /// The key that seals this field for a tenant.
+    #[cfg(any(feature = "postgres", feature = "sqlite"))]
+    pub(crate) fn primary(
+        &self,
+        keys: &dyn KeySource,
+        tenant: &TenantId,
+    ) -> Result<KeyId, SealError> {
+        keys.sealing(tenant, self.purpose(), &self.group).map(|key| key.id())
     }
 
     const fn purpose(&self) -> Purpose {

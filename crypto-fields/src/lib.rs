@@ -23,6 +23,8 @@ mod keyset;
 mod mac;
 mod purpose;
 mod random;
+#[cfg(any(feature = "postgres", feature = "sqlite"))]
+mod rotation;
 mod sealed;
 mod secret;
 #[cfg(any(feature = "postgres", feature = "sqlite"))]
@@ -115,6 +117,17 @@ pub use backend::{
 };
 #[cfg(any(feature = "postgres", feature = "sqlite"))]
 pub use store::{KeyStore, error::StoreError, migrate::migrations};
+
+// Rotation over tables.
+#[cfg(any(feature = "postgres", feature = "sqlite"))]
+pub use rotation::{
+    Rotator,
+    column::{PlaintextRows, RowKeyType, SealedColumn},
+    error::RotationError,
+    name::SqlNameError,
+    progress::Progress as RotationProgress,
+    quarantine::{FailureClass, Quarantined},
+};
 
 // Keys that wrap keys.
 #[cfg(feature = "testkit")]

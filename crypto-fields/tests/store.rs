@@ -139,7 +139,7 @@ where
     clock.advance(Duration::from_secs(60));
 
     let destroyed = keys.destroy(id, &unused).unwrap();
-    let refused = store.apply(&[destroyed.clone()]).await.unwrap_err();
+    let refused = store.apply(std::slice::from_ref(&destroyed)).await.unwrap_err();
     assert!(matches!(refused, StoreError::ProofMissing { key } if key == id));
     store.destroy(&destroyed, &unused, Some("journal entry 12")).await.unwrap();
     let record = store.records().await.unwrap().into_iter().find(|it| it.id == id).unwrap();
@@ -176,7 +176,7 @@ where
         WrappedDataKey::new(format!("kek:{}", made.record.id), wrapped.bytes().to_vec()),
     ] {
         made.record.wrapped = Some(bad);
-        let refused = store.apply(&[made.clone()]).await.unwrap_err();
+        let refused = store.apply(std::slice::from_ref(&made)).await.unwrap_err();
         assert!(matches!(refused, StoreError::NotWrapped { .. }), "{refused:?}");
         assert!(!refused.to_string().contains("07"), "{refused}");
     }

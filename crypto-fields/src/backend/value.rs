@@ -95,6 +95,11 @@ impl Fields {
         self.int_or_null()?.ok_or_else(|| other("an integer"))
     }
 
+    /// The next column, a count.
+    pub(crate) fn count(&mut self) -> sqlx::Result<u64> {
+        u64::try_from(self.int()?).map_err(|_| other("a count"))
+    }
+
     /// The next column, text or NULL.
     pub(crate) fn text_or_null(&mut self) -> sqlx::Result<Option<String>> {
         match self.any()? {

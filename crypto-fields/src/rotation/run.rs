@@ -1,0 +1,234 @@
+//! The passes of a rotation, batch by batch.
+
+use std::ops::ControlFlow;
+use std::time::Duration;
+
+use tokio::time::{Instant, sleep, sleep_until};
+
+use super::Rotator;
+use super::column::SealedColumn;
+use super::error::RotationError;
+use super::job::{Job, Step};
+use super::page::{self, CurrentKeys, Row};
+use super::progress::Progress;
+use super::quarantine;
+use super::turn::{Failure, Turn, turn};
+use crate::backend::value::Value;
+use crate::backend::{Backend, Change, fixed};
+use crate::clock::Timestamp;
+use crate::keyset::KeySource;
+
+/// More passes than this are not an end coming nearer.
+const MOST_PASSES: u64 = 100;
+
+/// How often a batch is tried again that another transaction is in the way of.
+const TRIES: u32 = 8;
+
+/// How often rows that others hold are waited for, a little longer each time.
+const WAITS: u32 = 100;
+
+/// Rows that are sealed before other tasks have a turn.
+const BREATH: usize = 64;
+
+/// What is to be done about a page of rows.
+#[derive(Default)]
+struct Work {
+    changes: Vec<Change>,
+    failures: Vec<Failure>,
+    /// The last row's key; `None` behind the last page.
+    last: Option<Value>,
+}
+
+impl<DB: Backend> Rotator<DB> {
+    pub(super) async fn begin(&self, column: &SealedColumn) -> Result<Job, RotationError> {
+        let mut conn = self.pool.acquire().await?;
+        page::probe::<DB>(&mut conn, column).await.map_err(RotationError::probe)?;
+        drop(conn);
+        let mut tx = self.pool.begin_with(fixed(DB::BEGIN)).await?;
+        let (now, until) = (self.clock.now(), self.lease_until());
+        let job = Job::take::<DB>(&mut tx, column, now, until, self.take_over).await?;
+        tx.commit().await?;
+        Ok(job)
+    }
+
+    pub(super) async fn run(
+        &self,
+        column: &SealedColumn,
+        keys: &dyn KeySource,
+        job: &mut Job,
+        tell: &mut (dyn FnMut(&Progress) -> ControlFlow<()> + Send),
+    ) -> Result<(), RotationError> {
+        let mut current = Self::current(column, keys);
+        let mut waits = 0;
+        loop {
+            let begun = Instant::now();
+            let rows = self.patient_batch(column, keys, job, &mut current).await?;
+            if rows > 0 {
+                if tell(&job.progress).is_break() {
+                    return Ok(());
+                }
+                self.pause(begun, rows).await;
+                continue;
+            }
+            // Behind the last row. Was there anything to do in this pass?
+            if job.pass_work == 0 {
+                let held =
+                    DB::SKIP_LOCKED.is_some() && self.look(column, keys, true).await?.done > 0;
+                if !held {
+                    job.release::<DB>(&mut *self.pool.acquire().await?, Some(self.clock.now()))
+                        .await?;
+                    job.progress.finished = true;
+                    let _over = tell(&job.progress);
+                    return Ok(());
+                }
+                if waits == WAITS {
+                    return Err(RotationError::Unsettled);
+                }
+                waits = waits.saturating_add(1);
+                sleep(Duration::from_millis(u64::from(std::cmp::min(waits, 50)) * 20)).await;
+            } else if job.progress.pass >= MOST_PASSES {
+                return Err(RotationError::Unsettled);
+            }
+            let mut tx = self.pool.begin_with(fixed(DB::BEGIN)).await?;
+            job.next_pass::<DB>(&mut tx, column, self.lease_until()).await?;
+            tx.commit().await?;
+            job.next_passed();
+        }
+    }
+
+    /// A batch, tried again where another transaction is in the way.
+    async fn patient_batch(
+        &self,
+        column: &SealedColumn,
+        keys: &dyn KeySource,
+        job: &mut Job,
+        current: &mut CurrentKeys,
+    ) -> Result<usize, RotationError> {
+        let mut tries = 0;
+        loop {
+            match self.batch_once(column, keys, job, current).await {
+                Err(error) if error.is_busy() && tries < TRIES => {
+                    tries = tries.saturating_add(1);
+                    sleep(Duration::from_millis(u64::from(tries) * 10)).await;
+                }
+                done => return done,
+            }
+        }
+    }
+
+    /// Reads a page, seals it anew, and writes it with the job's row in one transaction.
+    async fn batch_once(
+        &self,
+        column: &SealedColumn,
+        keys: &dyn KeySource,
+        job: &mut Job,
+        current: &mut CurrentKeys,
+    ) -> Result<usize, RotationError> {
+        let after = match &job.cursor {
+            Some(cursor) => Some(column.key_of_cursor(cursor).ok_or(RotationError::Damaged)?),
+            None => None,
+        };
+        let (mut tx, rows) = if let Some(locking) = DB::SKIP_LOCKED {
+            let mut tx = self.pool.begin_with(fixed(DB::BEGIN)).await?;
+            let rows =
+                page::read::<DB>(&mut tx, column, current, after.as_ref(), self.batch, locking);
+            let rows = rows.await?;
+            (Some(tx), rows)
+        } else {
+            let mut conn = self.pool.acquire().await?;
+            let rows = page::read::<DB>(&mut conn, column, current, after.as_ref(), self.batch, "");
+            (None, rows.await?)
+        };
+        let count = rows.len();
+        if count == 0 {
+            return Ok(0);
+        }
+        let work = work(column, keys, rows, current).await;
+        let mut tx = match tx.take() {
+            Some(tx) => tx,
+            None => self.pool.begin_with(fixed(DB::BEGIN)).await?,
+        };
+        let attempted = u64::try_from(work.changes.len()).unwrap_or(u64::MAX);
+        let done = DB::rewrite(&mut tx, &column.relation(), work.changes).await?;
+        let now = self.clock.now();
+        let failed = quarantine::add::<DB>(&mut tx, column, work.failures, now).await?;
+        let step = Step {
+            cursor: work.last.as_ref().map(SealedColumn::cursor),
+            done,
+            skipped: attempted.saturating_sub(done),
+            failed,
+        };
+        job.step::<DB>(&mut tx, &step, self.lease_until()).await?;
+        tx.commit().await?;
+        job.stepped(step);
+        Ok(count)
+    }
+
+    /// Looks at every row without writing; to the first that is to be written, if that is enough.
+    pub(super) async fn look(
+        &self,
+        column: &SealedColumn,
+        keys: &dyn KeySource,
+        any: bool,
+    ) -> Result<Progress, RotationError> {
+        let mut current = Self::current(column, keys);
+        let mut progress = Progress { pass: 1, ..Progress::default() };
+        let mut after = None;
+        page::probe::<DB>(&mut *self.pool.acquire().await?, column)
+            .await
+            .map_err(RotationError::probe)?;
+        loop {
+            let mut conn = self.pool.acquire().await?;
+            let rows =
+                page::read::<DB>(&mut conn, column, &current, after.as_ref(), self.batch, "");
+            let rows = rows.await?;
+            drop(conn);
+            let work = work(column, keys, rows, &mut current).await;
+            let of = |count: usize| u64::try_from(count).unwrap_or(u64::MAX);
+            progress.done = progress.done.saturating_add(of(work.changes.len()));
+            progress.failed = progress.failed.saturating_add(of(work.failures.len()));
+            if work.last.is_none() || any && progress.done > 0 {
+                return Ok(progress);
+            }
+            after = work.last;
+        }
+    }
+
+    fn lease_until(&self) -> Timestamp {
+        self.clock.now().saturating_add(self.lease)
+    }
+
+    /// Waits until the rows of a batch have taken as long as they are to take.
+    async fn pause(&self, begun: Instant, rows: usize) {
+        let Some(rate) = self.rows_per_second else { return };
+        let rows = u32::try_from(rows).unwrap_or(u32::MAX);
+        let time = Duration::from_secs(1).saturating_mul(rows).checked_div(rate.get());
+        let time = time.unwrap_or_default();
+        sleep_until(begun.checked_add(time).unwrap_or(begun)).await;
+    }
+}
+
+async fn work(
+    column: &SealedColumn,
+    keys: &dyn KeySource,
+    rows: Vec<Row>,
+    current: &mut CurrentKeys,
+) -> Work {
+    let mut work = Work {
+        changes: Vec::with_capacity(rows.len()),
+        last: rows.last().map(|row| row.key.clone()),
+        failures: Vec::new(),
+    };
+    for (at, row) in rows.into_iter().enumerate() {
+        if at % BREATH == BREATH - 1 {
+            tokio::task::yield_now().await;
+        }
+        match turn(column, keys, row) {
+            Turn::Change(change) => work.changes.push(change),
+            Turn::Current(key) => current.add(key),
+            Turn::Failed(failure) => work.failures.push(failure),
+            Turn::Keep => {}
+        }
+    }
+    work
+}
