@@ -1,6 +1,12 @@
 //! The primitives that this crate is built of, under everything that is published for them.
 
-#![allow(clippy::unwrap_used, clippy::indexing_slicing, missing_docs, reason = "tests")]
+#![allow(
+    clippy::arithmetic_side_effects,
+    clippy::unwrap_used,
+    clippy::indexing_slicing,
+    missing_docs,
+    reason = "tests"
+)]
 
 use aes_gcm::aead::{Aead, Payload};
 use aes_siv::siv::{Aes128Siv, Aes256Siv};

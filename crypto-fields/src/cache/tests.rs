@@ -74,28 +74,48 @@ async fn the_one_that_was_not_used_for_longest_makes_room() {
 #[tokio::test]
 async fn many_who_ask_at_once_make_one_load() {
     let (_, cache) = cache(10);
-    let go = Notify::new();
-    let load = || async {
-        go.notified().await;
-        Ok::<_, ()>(live())
-    };
-    let (one, key) = (key("a"), key("a"));
-    let asking = (0..50).map(|_| cache.get(&key, load)).collect::<Vec<_>>();
-    let waiting = async {
-        let mut slots = Vec::new();
-        for ask in asking {
-            slots.push(ask.await.unwrap().1);
-        }
-        slots
-    };
-    // The first is under way, and one more task asks beside it.
-    let (slots, other, ()) = tokio::join!(waiting, cache.get(&one, load), async {
+    let (cache, go) = (Arc::new(cache), Arc::new(Notify::new()));
+    let mut asking = tokio::task::JoinSet::new();
+    for _ in 0..50 {
+        let (cache, go) = (Arc::clone(&cache), Arc::clone(&go));
+        asking.spawn(async move {
+            let load = || async {
+                go.notified().await;
+                Ok::<_, ()>(live())
+            };
+            cache.get(&key("a"), load).await.unwrap().1
+        });
+    }
+    // Everybody is under way before the first load may end.
+    while cache.metrics().misses < 50 {
         tokio::task::yield_now().await;
-        go.notify_one();
-    });
-    let other = other.unwrap().1;
-    assert!(slots.iter().all(|slot| Arc::ptr_eq(slot, &other)));
+    }
+    go.notify_one();
+    let slots = asking.join_all().await;
+    assert!(slots.iter().all(|slot| Arc::ptr_eq(slot, &slots[0])));
     assert_eq!(cache.metrics().loads, 1);
+}
+
+#[tokio::test]
+async fn a_load_that_is_given_up_is_done_by_the_next() {
+    let (_, cache) = cache(10);
+    let cache = Arc::new(cache);
+    let mut stuck = tokio::task::JoinSet::new();
+    let own = Arc::clone(&cache);
+    stuck.spawn(async move {
+        let load = std::future::pending::<Result<Known, ()>>;
+        cache_get(&own, load).await;
+    });
+    while cache.metrics().loads < 1 {
+        tokio::task::yield_now().await;
+    }
+    stuck.shutdown().await;
+    get(&cache, "a").await;
+    assert_eq!(cache.metrics().loads, 2);
+}
+
+async fn cache_get<F: Future<Output = Result<Known, ()>>>(cache: &KeyCache, load: fn() -> F) {
+    cache.get(&key("a"), load).await.unwrap();
 }
 
 #[tokio::test]
