@@ -11,7 +11,7 @@ use crate::backend::Change;
 use crate::backend::value::Value;
 use crate::blind_index::value::BlindIndexValue;
 use crate::ciphertext::{self, Ciphertext, TEXT_PREFIX};
-use crate::error::OpenError;
+use crate::error::{OpenError, SealError};
 use crate::key_id::KeyId;
 use crate::keyset::KeySource;
 use crate::secret::SecretBytes;
@@ -67,7 +67,12 @@ fn attempt(
         place = place.subject(subject);
     }
 
-    let primary = column.cipher.primary(keys, &tenant).map_err(|_| FailureClass::NoPrimary)?;
+    let primary = match column.cipher.primary(keys, &tenant) {
+        Ok(primary) => primary,
+        // Nothing is sealed for who was forgotten, and nothing of them opens.
+        Err(SealError::Revoked) => return Ok(Turn::Keep),
+        Err(_) => return Err(FailureClass::NoPrimary),
+    };
     let value = match &stored {
         Some(bytes) => {
             let parsed = Ciphertext::parse(bytes).map_err(|_| FailureClass::Malformed)?;

@@ -10,7 +10,7 @@ use crypto_fields::{
     Purpose, Rotator, RowContext, RowKey, RowKeyType, Sealed, SealedColumn, SecretKey, TenantId,
     Timestamp,
 };
-use sqlx::{AssertSqlSafe, Pool, Postgres, Sqlite};
+use sqlx::{AssertSqlSafe, Pool, Postgres, Sqlite, Transaction};
 use test_support::TestDatabase;
 
 /// What these tests do to a host's tables.
@@ -25,6 +25,11 @@ pub(crate) trait Host: Backend {
     ) -> impl Future<Output = ()> + Send;
     fn all(pool: &Pool<Self>) -> impl Future<Output = Vec<User>> + Send;
     fn count(pool: &Pool<Self>, sql: &str) -> impl Future<Output = i64> + Send;
+    fn forget_indexes(
+        tx: &mut Transaction<'_, Self>,
+        first: i64,
+        last: i64,
+    ) -> impl Future<Output = ()> + Send;
 }
 
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -79,6 +84,15 @@ macro_rules! host {
                 rows.into_iter().map(user).collect()
             }
 
+            async fn forget_indexes(tx: &mut Transaction<'_, Self>, first: i64, last: i64) {
+                sqlx::query("UPDATE users SET email_index = NULL WHERE id BETWEEN $1 AND $2")
+                    .bind(first)
+                    .bind(last)
+                    .execute(&mut **tx)
+                    .await
+                    .unwrap();
+            }
+
             async fn count(pool: &Pool<Self>, sql: &str) -> i64 {
                 sqlx::query_scalar(AssertSqlSafe(sql.to_owned())).fetch_one(pool).await.unwrap()
             }
@@ -126,6 +140,8 @@ pub(crate) struct World<T: TestDatabase> {
     pub(crate) pool: Pool<T::Db>,
     pub(crate) clock: Arc<ManualClock>,
     pub(crate) root: LocalKey,
+    /// The same in hexadecimal digits, for another process.
+    pub(crate) root_text: String,
     pub(crate) old: KeyId,
     pub(crate) new: KeyId,
     pub(crate) manager: KeysetManager<Arc<ManualClock>>,
@@ -148,7 +164,10 @@ where
         );
         T::Db::run(&pool, &table).await;
         let clock = Arc::new(ManualClock::new(Timestamp::from_micros(1_000_000_000)));
-        let root = LocalKey::new(SecretKey::random().unwrap());
+        let mut bytes = [0; 32];
+        crypto_fields::fill_random(&mut bytes).unwrap();
+        let root_text = bytes.iter().map(|byte| format!("{byte:02x}")).collect();
+        let root = LocalKey::new(SecretKey::take(&mut bytes));
         let store = KeyStore::open(pool.clone(), &*clock).await.unwrap();
         let policy = KeyPolicy::new(Duration::from_secs(60), Duration::from_secs(60));
         let mut manager = KeysetManager::new(Vec::new(), policy, Arc::clone(&clock));
@@ -161,7 +180,7 @@ where
         clock.advance(Duration::from_secs(60));
         store.apply(&manager.promote(new).unwrap()).await.unwrap();
         let keys = Keyset::load(store.records().await.unwrap(), &[&root]).await.unwrap();
-        Self { db, pool, clock, root, old, new, manager, before, keys: Arc::new(keys) }
+        Self { db, pool, clock, root, root_text, old, new, manager, before, keys: Arc::new(keys) }
     }
 
     /// Inserts users 1 to `count` under the old key.
