@@ -283,8 +283,11 @@ impl<S: SubjectKeyStore> SubjectKeys<S> {
     }
 
     /// Rewraps every living key that this wrapper wrapped to the current epoch, in batches. It can
-    /// be stopped and begun again at any time. When it is done, and the caches had time to see it,
-    /// the old epoch's key may be destroyed.
+    /// be stopped and begun again at any time.
+    ///
+    /// A process that still has the old epoch as its current one makes new keys under it. So: give
+    /// every process the new epoch first ([`set_epochs`](Self::set_epochs)), then rewrap, and again
+    /// until nothing was left to do; then the old epoch's key may be destroyed.
     ///
     /// # Errors
     ///

@@ -51,6 +51,38 @@ use crate::error::{OpenError, SealError};
 /// # }
 /// # main().unwrap(); }
 /// ```
+///
+/// What cannot be meant does not compile: a sealed field without a name,
+///
+/// ```compile_fail
+/// #[derive(crypto_fields::SealFields)]
+/// struct User {
+///     #[seal(index = "email")]
+///     email: String,
+/// }
+/// ```
+///
+/// two fields of one name, which could be exchanged,
+///
+/// ```compile_fail
+/// #[derive(crypto_fields::SealFields)]
+/// struct User {
+///     #[seal(field = "users.email")]
+///     email: String,
+///     #[seal(field = "users.email")]
+///     other: String,
+/// }
+/// ```
+///
+/// or a name with a blank in it.
+///
+/// ```compile_fail
+/// #[derive(crypto_fields::SealFields)]
+/// struct User {
+///     #[seal(field = "users email")]
+///     email: String,
+/// }
+/// ```
 pub trait SealFields: Sized {
     /// The row as it is stored.
     type Row;

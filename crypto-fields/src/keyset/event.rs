@@ -48,6 +48,14 @@ pub enum KeyEventKind {
     Compromised,
     /// A value was opened with a key that is compromised.
     CompromisedRead,
+    /// A complete census found nothing sealed under it: what its destruction, which follows, is
+    /// founded on.
+    CountedUnused {
+        /// When the census began.
+        begun_at: Timestamp,
+        /// How many fields it covered.
+        fields: usize,
+    },
     /// Made.
     Created,
     /// Went from one state to the next.

@@ -259,6 +259,8 @@ impl<C: Clock> KeysetManager<C> {
             return Err(TransitionError::WrongCensus);
         }
         self.waited(record, self.policy.grace)?;
+        let (begun_at, fields) = (unused.begun_at(), unused.fields());
+        self.tell(record, KeyEventKind::CountedUnused { begun_at, fields });
         self.moved(id, KeyState::Destroyed)
     }
 

@@ -151,6 +151,11 @@ async fn nothing_is_destroyed_that_is_in_use_or_was_not_disabled_for_long() {
     let at = world.clock.now();
     let destroyed = world.manager.destroy(old, &proof).unwrap().record;
     assert_eq!((destroyed.state, destroyed.wrapped), (KeyState::Destroyed, None));
+    let told = world.told.0.lock().unwrap().clone();
+    let (begun_at, fields) = (proof.begun_at(), 1);
+    let counted = KeyEventKind::CountedUnused { begun_at, fields };
+    let (from, to) = (KeyState::Disabled, KeyState::Destroyed);
+    assert!(told.ends_with(&[counted, KeyEventKind::Moved { from, to }]));
     let keyset = world.keyset().await;
     assert_eq!(world.opens(&keyset, old), Err(OpenError::Destroyed { key: old, at }));
     assert_eq!(keyset.status(old), KeyStatus::Destroyed { at });
