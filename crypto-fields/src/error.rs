@@ -113,3 +113,65 @@ impl From<CiphertextError> for OpenError {
         Self::Malformed(error)
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::purpose::Purpose;
+
+    #[test]
+    fn error_texts() {
+        let key = KeyId::ONE;
+        let wrong = WrongPurpose { id: key, of: Purpose::Seal, wanted: Purpose::Stream };
+        let sealing = [
+            SealError::Key(wrong),
+            SealError::NoPrimary,
+            SealError::PlainNotText,
+            SealError::Random(RandomError),
+            SealError::Revoked,
+            SealError::TooLong,
+            SealError::WrongOwner,
+        ];
+        assert_eq!(
+            sealing.map(|error| error.to_string()),
+            [
+                "the value cannot be sealed with this key",
+                "no key of this group seals",
+                "only text is written as plaintext on the way to ciphertext",
+                "the value cannot be sealed without randomness",
+                "the key was destroyed meanwhile",
+                "the value is too long to be sealed in one message",
+                "the key belongs to another tenant or data subject than the context says",
+            ]
+        );
+        let opening = [
+            OpenError::Authentication,
+            OpenError::Destroyed { key, at: Timestamp::from_micros(0) },
+            OpenError::Disabled { key },
+            OpenError::Key(wrong),
+            OpenError::Malformed(CiphertextError::Magic),
+            OpenError::NotSealed,
+            OpenError::Revoked { key },
+            OpenError::SuiteNotAllowed(Suite::Aes256Siv),
+            OpenError::UnknownKey { key },
+            OpenError::Value,
+            OpenError::WrongOwner,
+        ];
+        assert_eq!(
+            opening.map(|error| error.to_string()),
+            [
+                "the value does not open here",
+                "the key 0000000000000001 was destroyed",
+                "the key 0000000000000001 is disabled",
+                "the value cannot be opened with this key",
+                "the stored bytes are no ciphertext",
+                "the stored value is not sealed",
+                "the key 0000000000000001 was destroyed meanwhile",
+                "the field does not admit suite 0x03",
+                "the key 0000000000000001 is unknown here",
+                "the opened value is not of the type of the field",
+                "the key belongs to another tenant or data subject than the context says",
+            ]
+        );
+    }
+}

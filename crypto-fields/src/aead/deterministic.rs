@@ -22,9 +22,8 @@ const BODY: usize = HEADER_LEN + TAG_LEN;
 ///
 /// **Equal values in equal context give equal ciphertexts**, so whoever reads the database sees
 /// which are equal. With the row in the context only a value that is written again in its own row
-/// shows as equal. To look rows up by an encrypted value, use a [blind index], which leaks less.
-///
-/// [blind index]: https://en.wikipedia.org/wiki/Searchable_symmetric_encryption
+/// shows as equal. To look rows up by an encrypted value, use a
+/// [`BlindIndex`](crate::BlindIndex), which leaks less.
 pub struct DeterministicKey {
     id: KeyId,
     deriver: Deriver,
