@@ -283,6 +283,39 @@ async fn a_row_that_the_host_writes_meanwhile_stays_as_written<T: TestDatabase<D
     assert_eq!(open(&world.keys, 3, row.email.as_ref().unwrap()).unwrap(), email(3, 1));
 }
 
+/// PostgreSQL: rows that the host holds locked are passed by, and come last.
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn rows_that_the_host_holds_are_not_waited_for() {
+    let world = World::new(test_support::postgres().await).await;
+    world.fill(1_200).await;
+    let mut host = world.pool.begin().await.unwrap();
+    sqlx::query("SELECT id FROM users WHERE id IN (3, 700) FOR UPDATE")
+        .execute(&mut *host)
+        .await
+        .unwrap();
+    let rotator = world.rotator().await;
+    let (keys, (all_else, mut seen)) = (world.keys.clone(), tokio::sync::mpsc::unbounded_channel());
+    let rotation = tokio::spawn(async move {
+        rotator
+            .rotate_with(&column(), &keys, &mut |progress| {
+                let _gone = all_else.send(progress.done);
+                ControlFlow::Continue(())
+            })
+            .await
+    });
+    while seen.recv().await.unwrap() < 1_198 {}
+    assert!(!rotation.is_finished());
+    sqlx::query("UPDATE users SET version = 1, email = $1 WHERE id = 700")
+        .bind(seal(&world.before, 700, 1))
+        .execute(&mut *host)
+        .await
+        .unwrap();
+    host.commit().await.unwrap();
+    let progress = rotation.await.unwrap().unwrap();
+    assert_eq!((progress.done, progress.finished), (1_200, true));
+    world.assert_rotated().await;
+}
+
 both_databases!(
     only_what_is_under_an_old_key_is_written,
     it_stops_where_told_and_goes_on_from_there,
