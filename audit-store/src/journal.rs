@@ -25,6 +25,7 @@ pub(crate) mod options;
 mod postgres;
 #[cfg(any(feature = "sqlite", feature = "sqlite-unbundled"))]
 mod sqlite;
+pub(crate) mod task;
 
 /// A journal in a PostgreSQL database.
 #[cfg(feature = "postgres")]

@@ -1,13 +1,11 @@
 //! The sequencer: seals what host transactions have staged.
 
-use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::{Arc, Mutex, PoisonError, Weak};
 use std::time::Duration;
 
 use audit_core::{CanonicalEvent, ChainId, Disclosure, Reserved};
 use sha2::{Digest, Sha256};
-use tokio::sync::{Notify, watch};
-use tokio::task::JoinHandle;
+use tokio::sync::watch;
 use tokio::time::Instant;
 
 use crate::append::chain::own;
@@ -16,6 +14,7 @@ use crate::append::write::{Group, Written};
 use crate::append::{AppendError, duplicate};
 use crate::backend::Backend;
 use crate::backend::stage::StagedRow;
+use crate::journal::task::{Background, Rested, Shared};
 use crate::journal::{Journal, Store};
 use crate::subject::{Prepared, read_ref};
 
@@ -34,16 +33,13 @@ const IDLE: Duration = Duration::from_millis(500);
 /// What the rest of the journal knows of the sequencer.
 #[derive(Debug)]
 pub(crate) struct Sequencer {
-    shared: Arc<Shared>,
+    task: Background<Signals>,
     /// One round at a time.
     round: tokio::sync::Mutex<()>,
-    task: Mutex<Option<JoinHandle<()>>>,
 }
 
 #[derive(Debug)]
-struct Shared {
-    wake: Notify,
-    ended: AtomicBool,
+struct Signals {
     expected: Mutex<Option<Instant>>,
     /// Counts the rounds that sealed something.
     progress: watch::Sender<u64>,
@@ -51,69 +47,46 @@ struct Shared {
 
 impl Sequencer {
     pub(crate) fn new() -> Self {
-        let shared = Shared {
-            wake: Notify::new(),
-            ended: AtomicBool::new(false),
-            expected: Mutex::default(),
-            progress: watch::Sender::new(0),
-        };
-        Self {
-            shared: Arc::new(shared),
-            round: tokio::sync::Mutex::default(),
-            task: Mutex::default(),
-        }
+        let signals = Signals { expected: Mutex::default(), progress: watch::Sender::new(0) };
+        Self { task: Background::new(signals), round: tokio::sync::Mutex::default() }
     }
 
     /// Starts the task.
     pub(crate) fn start<DB: Backend>(store: &Arc<Store<DB>>) {
-        let shared = Arc::clone(&store.sequencer.shared);
-        let task = tokio::spawn(run(Arc::downgrade(store), shared));
-        *store.sequencer.task.lock().unwrap_or_else(PoisonError::into_inner) = Some(task);
+        store.sequencer.task.start(|shared| run(Arc::downgrade(store), shared));
     }
 
     /// Something was staged and committed: seal it now.
     pub(crate) fn poke(&self) {
-        self.shared.wake.notify_one();
+        self.task.wake();
     }
 
     /// Something was staged, and its transaction may commit any moment.
     pub(crate) fn expect(&self) {
-        let mut expected = self.shared.expected.lock().unwrap_or_else(PoisonError::into_inner);
+        let mut expected =
+            self.task.state().expected.lock().unwrap_or_else(PoisonError::into_inner);
         let was_idle = expected.is_none();
         *expected = Some(Instant::now());
         if was_idle {
-            self.shared.wake.notify_one();
+            self.task.wake();
         }
     }
 
     /// Tells when something was sealed.
     pub(crate) fn progress(&self) -> watch::Receiver<u64> {
-        let mut progress = self.shared.progress.subscribe();
+        let mut progress = self.task.state().progress.subscribe();
         progress.mark_unchanged();
         progress
     }
 
     /// Ends the task, after the round it is in.
     pub(crate) async fn end(&self) {
-        self.shared.ended.store(true, Ordering::Release);
-        self.shared.wake.notify_one();
-        let task = self.task.lock().unwrap_or_else(PoisonError::into_inner).take();
-        if let Some(task) = task {
-            // A task that panicked has ended too.
-            let _ended = task.await;
-        }
+        self.task.end().await;
     }
 }
 
-impl Drop for Sequencer {
-    fn drop(&mut self) {
-        self.shared.ended.store(true, Ordering::Release);
-        self.shared.wake.notify_one();
-    }
-}
-
-impl Shared {
-    /// How long until it looks again by itself.
+impl Signals {
+    /// How long until the task looks again by itself.
     fn pause(&self) -> Duration {
         let mut expected = self.expected.lock().unwrap_or_else(PoisonError::into_inner);
         match *expected {
@@ -127,12 +100,8 @@ impl Shared {
 }
 
 /// Holds the journal only during a round, so that dropping all its handles ends it.
-async fn run<DB: Backend>(store: Weak<Store<DB>>, shared: Arc<Shared>) {
-    loop {
-        let _woken_or_late = tokio::time::timeout(shared.pause(), shared.wake.notified()).await;
-        if shared.ended.load(Ordering::Acquire) {
-            return;
-        }
+async fn run<DB: Backend>(store: Weak<Store<DB>>, shared: Arc<Shared<Signals>>) {
+    while shared.rest(shared.state().pause()).await != Rested::Ended {
         let Some(store) = store.upgrade() else { return };
         if store.gate.check().is_ok() {
             // What failed stays staged for the next round; who wants to know asks `sequence`.
@@ -170,7 +139,7 @@ impl<DB: Backend> Store<DB> {
                     break;
                 }
                 count = count.saturating_add(taken);
-                self.sequencer.shared.progress.send_modify(|rounds| {
+                self.sequencer.task.state().progress.send_modify(|rounds| {
                     *rounds = rounds.wrapping_add(1);
                 });
             }

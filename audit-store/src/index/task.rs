@@ -2,12 +2,8 @@
 //! that there is something to read.
 
 use std::collections::HashMap;
-use std::sync::atomic::{AtomicBool, Ordering};
-use std::sync::{Arc, Mutex, PoisonError, Weak};
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError, Weak};
 use std::time::Duration;
-
-use tokio::sync::Notify;
-use tokio::task::JoinHandle;
 
 use crate::backend::Backend;
 use crate::backend::index::ChainState;
@@ -15,6 +11,7 @@ use crate::index::handed::Handed;
 use crate::index::poster::{PostError, post_chain};
 use crate::index::segment::SEGMENT_ENTRIES;
 use crate::journal::Store;
+use crate::journal::task::{Background, Rested, Shared};
 use crate::subject::Prepared;
 
 /// While a chain keeps growing it is posted each time this many entries have come.
@@ -28,19 +25,13 @@ const PACE: Duration = Duration::from_millis(10);
 
 /// What the appending side knows of the task: it tells what was appended, and when to end.
 #[derive(Debug)]
-pub(crate) struct Follower {
-    shared: Arc<Shared>,
-    task: Mutex<Option<JoinHandle<()>>>,
-}
+pub(crate) struct Follower(Background<Growth>);
 
+/// What each chain has got since it was posted last.
 #[derive(Debug, Default)]
-struct Shared {
-    wake: Notify,
-    ended: AtomicBool,
-    grown: Mutex<HashMap<i64, Grown>>,
-}
+struct Growth(Mutex<HashMap<i64, Grown>>);
 
-/// What a chain has got since it was posted last.
+/// What one chain has got.
 #[derive(Debug, Default)]
 struct Grown {
     entries: u64,
@@ -48,11 +39,15 @@ struct Grown {
     handed: Handed,
 }
 
-impl Shared {
+impl Growth {
+    fn lock(&self) -> MutexGuard<'_, HashMap<i64, Grown>> {
+        self.0.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+
     /// The chains that are due, with how many entries they have got. They stay noted until they
     /// are posted.
     fn due(&self, quiet: bool) -> HashMap<i64, Grown> {
-        let mut grown = self.grown.lock().unwrap_or_else(PoisonError::into_inner);
+        let mut grown = self.lock();
         let due = grown.iter_mut().filter(|(_, grown)| quiet || grown.entries >= ENOUGH);
         due.map(|(chain, grown)| {
             let handed = std::mem::take(&mut grown.handed);
@@ -63,7 +58,7 @@ impl Shared {
 
     /// Strikes those entries off; what has come since stays noted.
     fn posted(&self, posted: HashMap<i64, Grown>) {
-        let mut grown = self.grown.lock().unwrap_or_else(PoisonError::into_inner);
+        let mut grown = self.lock();
         for (chain, mut posted) in posted {
             let Some(now) = grown.get_mut(&chain) else { continue };
             now.entries = now.entries.saturating_sub(posted.entries);
@@ -80,28 +75,27 @@ impl Shared {
 
 impl Follower {
     pub(crate) fn new() -> Self {
-        Self { shared: Arc::default(), task: Mutex::new(None) }
+        Self(Background::new(Growth::default()))
     }
 
     /// Starts the task.
     pub(crate) fn start<DB: Backend>(store: &Arc<Store<DB>>) {
-        let task = tokio::spawn(run(Arc::downgrade(store), Arc::clone(&store.follower.shared)));
-        *store.follower.task.lock().unwrap_or_else(PoisonError::into_inner) = Some(task);
+        store.follower.0.start(|shared| run(Arc::downgrade(store), shared));
     }
 
     /// Tells that entries of a chain were committed.
     pub(crate) fn grown(&self, chain: i64, entries: u64) {
-        let mut grown = self.shared.grown.lock().unwrap_or_else(PoisonError::into_inner);
+        let mut grown = self.0.state().lock();
         let now = grown.entry(chain).or_default();
         now.entries = now.entries.saturating_add(entries);
         drop(grown);
-        self.shared.wake.notify_one();
+        self.0.wake();
     }
 
     /// Gives events of a chain away that were committed from `first` on, so that they need not be
     /// read back.
     pub(crate) fn hand_over(&self, chain: i64, first: u64, events: Vec<Prepared>) {
-        let mut grown = self.shared.grown.lock().unwrap_or_else(PoisonError::into_inner);
+        let mut grown = self.0.state().lock();
         if let Some(now) = grown.get_mut(&chain) {
             now.handed.push(first, events);
         }
@@ -109,35 +103,22 @@ impl Follower {
 
     /// Ends the task, after the round it is in.
     pub(crate) async fn end(&self) {
-        self.shared.ended.store(true, Ordering::Release);
-        self.shared.wake.notify_one();
-        let task = self.task.lock().unwrap_or_else(PoisonError::into_inner).take();
-        if let Some(task) = task {
-            // A task that panicked has ended too.
-            let _ended = task.await;
-        }
-    }
-}
-
-impl Drop for Follower {
-    fn drop(&mut self) {
-        self.shared.ended.store(true, Ordering::Release);
-        self.shared.wake.notify_one();
+        self.0.end().await;
     }
 }
 
 /// Holds the journal only during a round, so that dropping all its handles ends it.
-async fn run<DB: Backend>(store: Weak<Store<DB>>, shared: Arc<Shared>) {
+async fn run<DB: Backend>(store: Weak<Store<DB>>, shared: Arc<Shared<Growth>>) {
     // What an earlier process has left.
     if let Some(store) = store.upgrade() {
         let _done_by_a_later_round = post_all(&store).await;
     }
     loop {
-        let woken = tokio::time::timeout(QUIET, shared.wake.notified()).await.is_ok();
-        if shared.ended.load(Ordering::Acquire) {
-            return;
-        }
-        let mut due = shared.due(!woken);
+        let woken = match shared.rest(QUIET).await {
+            Rested::Ended => return,
+            rested => rested == Rested::Woken,
+        };
+        let mut due = shared.state().due(!woken);
         if woken || !due.is_empty() {
             let Some(store) = store.upgrade() else { return };
             if woken {
@@ -146,7 +127,7 @@ async fn run<DB: Backend>(store: Weak<Store<DB>>, shared: Arc<Shared>) {
             }
             // What fails stays due; who wants to know calls `post_index`, which returns it.
             if !due.is_empty() && post_due(&store, &mut due).await.is_ok() {
-                shared.posted(due);
+                shared.state().posted(due);
             }
         }
         if woken {

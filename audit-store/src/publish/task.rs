@@ -1,35 +1,24 @@
 //! The task that signs and publishes in the background.
 
-use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
-use std::sync::{Arc, Mutex, PoisonError, Weak};
+use std::sync::atomic::{AtomicU64, Ordering};
+use std::sync::{Arc, Weak};
 use std::time::Duration;
-
-use tokio::sync::Notify;
-use tokio::task::JoinHandle;
 
 use crate::backend::Backend;
 use crate::journal::Store;
+use crate::journal::task::{Background, Rested, Shared};
 
 use super::outbox::sign_due;
 
 /// What the appending side knows of the task: it tells how much was appended, and when to end.
+///
+/// The state is how many entries were appended through this handle since the last round.
 #[derive(Debug)]
-pub(crate) struct Publisher {
-    shared: Arc<Shared>,
-    task: Mutex<Option<JoinHandle<()>>>,
-}
-
-#[derive(Debug, Default)]
-struct Shared {
-    wake: Notify,
-    ended: AtomicBool,
-    /// Entries appended through this handle since the last round.
-    grown: AtomicU64,
-}
+pub(crate) struct Publisher(Background<AtomicU64>);
 
 impl Publisher {
     pub(crate) fn new() -> Self {
-        Self { shared: Arc::default(), task: Mutex::new(None) }
+        Self(Background::new(AtomicU64::new(0)))
     }
 
     /// Starts the task, where there is something for it to do.
@@ -38,47 +27,32 @@ impl Publisher {
         if options.signer.is_none() && options.sinks.is_empty() {
             return;
         }
-        let shared = Arc::clone(&store.publisher.shared);
         let interval = options.checkpoint_interval;
-        let task = tokio::spawn(run(Arc::downgrade(store), shared, interval));
-        *store.publisher.task.lock().unwrap_or_else(PoisonError::into_inner) = Some(task);
+        store.publisher.0.start(|shared| run(Arc::downgrade(store), shared, interval));
     }
 
     /// Tells that entries were committed; wakes the task where enough were for a checkpoint.
     pub(crate) fn grown(&self, entries: u64, enough: u64) {
-        let before = self.shared.grown.fetch_add(entries, Ordering::Relaxed);
+        let before = self.0.state().fetch_add(entries, Ordering::Relaxed);
         if before.saturating_add(entries) >= enough {
-            self.shared.wake.notify_one();
+            self.0.wake();
         }
     }
 
     /// Ends the task, after the round it is in.
     pub(crate) async fn end(&self) {
-        self.shared.ended.store(true, Ordering::Release);
-        self.shared.wake.notify_one();
-        let task = self.task.lock().unwrap_or_else(PoisonError::into_inner).take();
-        if let Some(task) = task {
-            // A task that panicked has ended too.
-            let _ended = task.await;
-        }
-    }
-}
-
-impl Drop for Publisher {
-    fn drop(&mut self) {
-        self.shared.ended.store(true, Ordering::Release);
-        self.shared.wake.notify_one();
+        self.0.end().await;
     }
 }
 
 /// Holds the journal only during a round, so that dropping all its handles ends it.
-async fn run<DB: Backend>(store: Weak<Store<DB>>, shared: Arc<Shared>, interval: Duration) {
-    loop {
-        let _woken_or_late = tokio::time::timeout(interval, shared.wake.notified()).await;
-        if shared.ended.load(Ordering::Acquire) {
-            return;
-        }
-        shared.grown.store(0, Ordering::Relaxed);
+async fn run<DB: Backend>(
+    store: Weak<Store<DB>>,
+    shared: Arc<Shared<AtomicU64>>,
+    interval: Duration,
+) {
+    while shared.rest(interval).await != Rested::Ended {
+        shared.state().store(0, Ordering::Relaxed);
         let Some(store) = store.upgrade() else { return };
         // What failed is due again in the next round; who wants to know asks `maintain`,
         // `checkpoint` or `publish`, which return it.
