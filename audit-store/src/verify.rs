@@ -6,6 +6,7 @@ use std::sync::Arc;
 
 use audit_core::{AuditorPolicy, ChainId, Clock, SystemClock, VerificationReport};
 use sqlx::Pool;
+use sqlx::pool::PoolOptions;
 
 use crate::backend::{Backend, Schema};
 use crate::error::{DatabaseError, OpenError};
@@ -117,13 +118,22 @@ impl From<sqlx::Error> for VerifyError {
 }
 
 impl<DB: Backend> Journal<DB> {
-    /// Verifies the journal as its database holds it, see [`verify_pool`].
+    /// Verifies the journal as its database holds it, see [`verify_pool`]. It reads over connections
+    /// of its own, which end with it, so that it neither drains the journal's pool nor waits for
+    /// whoever has.
     ///
     /// # Errors
     ///
     /// [`VerifyError`]; what is wrong with the journal is in the report.
     pub async fn verify(&self, options: &VerifyOptions) -> Result<VerificationReport, VerifyError> {
-        verify_in(&self.store.pool, &self.store.schema, options).await
+        let connections = options.threads.get().saturating_add(chain::besides::<DB>());
+        let pool = PoolOptions::<DB>::new()
+            .max_connections(u32::try_from(connections).unwrap_or(u32::MAX))
+            .test_before_acquire(false)
+            .connect_lazy_with((*self.store.pool.connect_options()).clone());
+        let report = verify_in(&pool, &self.store.schema, options).await;
+        pool.close().await;
+        report
     }
 }
 
@@ -133,9 +143,11 @@ impl<DB: Backend> Journal<DB> {
 ///
 /// `schema` is the journal's schema on PostgreSQL, `audit` by default; SQLite has none.
 ///
-/// Memory stays flat in the journal's size: a few thousand entries for each thread. The pool needs
-/// one connection for each thread and one more, two more on SQLite. Reads and appends go on meanwhile; what
-/// is appended after the start is not looked at.
+/// Memory stays flat in the journal's size: a few thousand entries for each thread. It takes one
+/// connection for each thread and one more, on SQLite two more for a moment at the start; of a
+/// smaller pool it uses as many as there are, but waits in vain where there are fewer than two,
+/// three on SQLite. Reads and appends go on meanwhile; what is appended after the start is not
+/// looked at.
 ///
 /// # Errors
 ///

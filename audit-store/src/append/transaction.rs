@@ -37,7 +37,8 @@ pub enum Isolation {
 /// commits; so on PostgreSQL a head is locked only across the last statements. On SQLite the
 /// transaction is immediate and is the only writer until it ends.
 ///
-/// Dropped, it is rolled back.
+/// Dropped, it is rolled back. As any transaction of sqlx it must be dropped while its runtime still
+/// stands.
 pub struct JournalTx<DB: Backend> {
     // Declared first: rolled back before the turn is passed on.
     tx: Transaction<'static, DB>,

@@ -18,6 +18,9 @@ pub struct Unsealed {
 
 /// What verification alone reads.
 pub trait VerifySql: Database {
+    /// How many connections more than it returns [`snapshots`](Self::snapshots) takes meanwhile.
+    const SNAPSHOTS_NEED: usize;
+
     /// Begins `count` reading transactions that all see the same state of the database.
     fn snapshots(
         pool: &Pool<Self>,

@@ -42,13 +42,20 @@ impl<DB: Backend> Readers<DB> {
     }
 }
 
+/// How many connections it takes beside the one for each thread.
+pub(super) const fn besides<DB: Backend>() -> usize {
+    DB::SNAPSHOTS_NEED.saturating_add(1)
+}
+
 /// Verifies the chains that were asked for, all by default.
 pub(super) async fn verify_chains<DB: Backend>(
     pool: &Pool<DB>,
     schema: &Schema,
     options: &VerifyOptions,
 ) -> Result<VerificationReport, VerifyError> {
-    let mut snapshots = DB::snapshots(pool, options.threads.get().saturating_add(1)).await?;
+    let most = usize::try_from(pool.options().get_max_connections()).unwrap_or(usize::MAX);
+    let readers = most.saturating_sub(besides::<DB>()).clamp(1, options.threads.get());
+    let mut snapshots = DB::snapshots(pool, readers.saturating_add(1)).await?;
     // What is read between the blocks has a connection of its own: the others may all be lent to
     // blocks that are not polled meanwhile.
     let mut own = snapshots.pop().ok_or(VerifyError::Interrupted)?;

@@ -8,6 +8,8 @@ use crate::backend::proof::ProofSql;
 use crate::backend::verify::{Unsealed, VerifySql};
 
 impl VerifySql for Postgres {
+    const SNAPSHOTS_NEED: usize = 0;
+
     /// The first transaction exports its snapshot, the others take it over.
     async fn snapshots(
         pool: &PgPool,

@@ -5,20 +5,36 @@ use sqlx::{Row, Sqlite, SqliteConnection, SqlitePool, Transaction};
 
 use super::{data_version, position};
 use crate::backend::Schema;
+use crate::backend::setup::SetupSql;
 use crate::backend::verify::{Unsealed, VerifySql};
 
 impl VerifySql for Sqlite {
+    const SNAPSHOTS_NEED: usize = 1;
+
     /// SQLite cannot hand a snapshot from one connection to another. So they are begun one after the
     /// other while the first connection holds the write lock; where this connection may not write,
     /// they are begun again until its `data_version` says that nothing was committed in between.
+    ///
+    /// The lock is that of a transaction of sqlx, which ends it however this call ends: an idle
+    /// connection that kept it would stop every writer.
     async fn snapshots(
         pool: &SqlitePool,
         count: usize,
     ) -> sqlx::Result<Vec<Transaction<'static, Self>>> {
-        let mut watch = pool.acquire().await?;
         loop {
-            let locked = sqlx::query("BEGIN IMMEDIATE").execute(&mut *watch).await.is_ok();
-            let before = data_version(&mut watch).await?;
+            let (mut locked, mut unlocked);
+            let watch: &mut SqliteConnection = match pool.begin_with(Self::BEGIN).await {
+                Ok(tx) => {
+                    locked = tx;
+                    &mut locked
+                }
+                Err(sqlx::Error::Database(_)) => {
+                    unlocked = pool.acquire().await?;
+                    &mut unlocked
+                }
+                Err(error) => return Err(error),
+            };
+            let before = data_version(watch).await?;
             let mut snapshots = Vec::with_capacity(count);
             for _ in 0..count {
                 let mut tx = pool.begin().await?;
@@ -26,11 +42,7 @@ impl VerifySql for Sqlite {
                 sqlx::query("SELECT 1 FROM audit_chain LIMIT 1").fetch_optional(&mut *tx).await?;
                 snapshots.push(tx);
             }
-            let after = data_version(&mut watch).await?;
-            if locked {
-                sqlx::query("ROLLBACK").execute(&mut *watch).await?;
-            }
-            if before == after {
+            if before == data_version(watch).await? {
                 return Ok(snapshots);
             }
         }
