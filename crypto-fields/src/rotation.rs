@@ -1,5 +1,6 @@
 //! Sealing the values of a host's tables anew, under load.
 
+mod both;
 mod census;
 pub(crate) mod column;
 pub(crate) mod error;
@@ -48,8 +49,8 @@ use quarantine::Quarantined;
 ///
 /// # What it costs
 ///
-/// SQLite: a page of 1,000 rows is read and sealed without a lock, and written in one short
-/// transaction. PostgreSQL: 500 rows at a time are locked with `FOR UPDATE SKIP LOCKED`, so that it
+/// SQLite: a page of 1,000 rows is read and sealed without a lock, while the page before it is
+/// written in one short transaction (for which the pool needs two connections). PostgreSQL: 500 rows at a time are locked with `FOR UPDATE SKIP LOCKED`, so that it
 /// never waits for the host's locks and holds its own for some milliseconds.
 ///
 /// ```no_run

@@ -63,15 +63,19 @@ pub(super) async fn read<DB: Backend>(
 ) -> sqlx::Result<Vec<Row>> {
     let relation = column.relation();
     let (key, sealed, table) = (&relation.key, &relation.sealed, &relation.table);
-    let index = relation.index.as_ref().map_or("NULL".to_owned(), |name| format!("t.{name}"));
-    let tenant = column.tenant_sql().map_or("NULL".to_owned(), |name| format!("t.{name}"));
-    let subject = column.subject_sql().map_or("NULL".to_owned(), |name| format!("t.{name}"));
+    let (tenant, subject) = (column.tenant_sql(), column.subject_sql());
+    // What is not asked for costs nothing.
+    let mut columns = format!("t.{key}, t.{sealed}");
+    for name in [&relation.index, &tenant, &subject].into_iter().flatten() {
+        columns.push_str(", t.");
+        columns.push_str(name);
+    }
     let first = if after.is_some() { 2 } else { 1 };
     let (stale, marks) = stale(column, current, first);
     let after_sql = after.map_or(String::new(), |_| format!("t.{key} > $1 AND "));
     let sql = format!(
-        "SELECT t.{key}, t.{sealed}, {index}, {tenant}, {subject} FROM {table} AS t \
-         WHERE {after_sql}{stale} ORDER BY t.{key} LIMIT {limit}{locking}"
+        "SELECT {columns} FROM {table} AS t WHERE {after_sql}{stale} \
+         ORDER BY t.{key} LIMIT {limit}{locking}"
     );
     let values = after.cloned().into_iter().chain(marks).collect();
     let rows = DB::fetch(conn, trusted(sql), values).await?;
@@ -79,9 +83,9 @@ pub(super) async fn read<DB: Backend>(
         Ok(Row {
             key: column.key_value(row.any()?)?,
             stored: row.any()?,
-            index: row.bytes_or_null()?,
-            tenant: name(row.any()?)?,
-            subject: name(row.any()?)?,
+            index: if relation.index.is_some() { row.bytes_or_null()? } else { None },
+            tenant: if tenant.is_some() { name(row.any()?)? } else { None },
+            subject: if subject.is_some() { name(row.any()?)? } else { None },
         })
     });
     read.collect()

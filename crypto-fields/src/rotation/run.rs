@@ -3,9 +3,11 @@
 use std::ops::ControlFlow;
 use std::time::Duration;
 
+use sqlx::Transaction;
 use tokio::time::{Instant, sleep, sleep_until};
 
 use super::Rotator;
+use super::both::both;
 use super::column::SealedColumn;
 use super::error::RotationError;
 use super::job::{Job, Step};
@@ -33,6 +35,7 @@ const BREATH: usize = 64;
 /// What is to be done about a page of rows.
 #[derive(Default)]
 struct Work {
+    rows: usize,
     changes: Vec<Change>,
     failures: Vec<Failure>,
     /// The last row's key; `None` behind the last page.
@@ -60,9 +63,10 @@ impl<DB: Backend> Rotator<DB> {
     ) -> Result<(), RotationError> {
         let mut current = Self::current(column, keys);
         let mut waits = 0;
+        let mut ahead = None;
         loop {
             let begun = Instant::now();
-            let rows = self.patient_batch(column, keys, job, &mut current).await?;
+            let rows = self.patient_batch(column, keys, job, &mut current, &mut ahead).await?;
             if rows > 0 {
                 if tell(&job.progress).is_break() {
                     return Ok(());
@@ -103,10 +107,15 @@ impl<DB: Backend> Rotator<DB> {
         keys: &dyn KeySource,
         job: &mut Job,
         current: &mut CurrentKeys,
+        ahead: &mut Option<Work>,
     ) -> Result<usize, RotationError> {
         let mut tries = 0;
         loop {
-            match self.batch_once(column, keys, job, current).await {
+            let done = match DB::SKIP_LOCKED {
+                Some(locking) => self.locked_batch(column, keys, job, current, locking).await,
+                None => self.batch_and_next(column, keys, job, current, ahead).await,
+            };
+            match done {
                 Err(error) if error.is_busy() && tries < TRIES => {
                     tries = tries.saturating_add(1);
                     sleep(Duration::from_millis(u64::from(tries) * 10)).await;
@@ -116,52 +125,92 @@ impl<DB: Backend> Rotator<DB> {
         }
     }
 
-    /// Reads a page, seals it anew, and writes it with the job's row in one transaction.
-    async fn batch_once(
+    /// Locks a page of rows, seals it anew, and writes it with the job's row: one transaction.
+    async fn locked_batch(
         &self,
         column: &SealedColumn,
         keys: &dyn KeySource,
         job: &mut Job,
         current: &mut CurrentKeys,
+        locking: &str,
     ) -> Result<usize, RotationError> {
-        let after = match &job.cursor {
-            Some(cursor) => Some(column.key_of_cursor(cursor).ok_or(RotationError::Damaged)?),
-            None => None,
+        let after = Self::behind(column, job)?;
+        let mut tx = self.pool.begin_with(fixed(DB::BEGIN)).await?;
+        let rows = page::read::<DB>(&mut tx, column, current, after.as_ref(), self.batch, locking);
+        let work = work(column, keys, rows.await?, current).await;
+        let rows = work.rows;
+        if rows > 0 {
+            let step = self.write(column, job, work, tx).await?;
+            job.stepped(step);
+        }
+        Ok(rows)
+    }
+
+    /// Writes the page that was sealed anew meanwhile, in a transaction that does nothing else,
+    /// and seals the next one in the same time. What is written compares itself with what is
+    /// there, so it does not matter that the next page was read before.
+    async fn batch_and_next(
+        &self,
+        column: &SealedColumn,
+        keys: &dyn KeySource,
+        job: &mut Job,
+        current: &mut CurrentKeys,
+        ahead: &mut Option<Work>,
+    ) -> Result<usize, RotationError> {
+        let work = match ahead.take() {
+            Some(work) => work,
+            None => self.prepare(column, keys, current, Self::behind(column, job)?).await?,
         };
-        let (mut tx, rows) = if let Some(locking) = DB::SKIP_LOCKED {
-            let mut tx = self.pool.begin_with(fixed(DB::BEGIN)).await?;
-            let rows =
-                page::read::<DB>(&mut tx, column, current, after.as_ref(), self.batch, locking);
-            let rows = rows.await?;
-            (Some(tx), rows)
-        } else {
-            let mut conn = self.pool.acquire().await?;
-            let rows = page::read::<DB>(&mut conn, column, current, after.as_ref(), self.batch, "");
-            (None, rows.await?)
-        };
-        let count = rows.len();
-        if count == 0 {
+        let (rows, last) = (work.rows, work.last.clone());
+        if rows == 0 {
             return Ok(0);
         }
-        let work = work(column, keys, rows, current).await;
-        let mut tx = match tx.take() {
-            Some(tx) => tx,
-            None => self.pool.begin_with(fixed(DB::BEGIN)).await?,
+        let write = async {
+            let tx = self.pool.begin_with(fixed(DB::BEGIN)).await?;
+            self.write(column, job, work, tx).await
         };
+        let (written, next) = both(write, self.prepare(column, keys, current, last)).await;
+        job.stepped(written?);
+        // Should it have failed, it is read again, and then fails by itself.
+        *ahead = next.ok();
+        Ok(rows)
+    }
+
+    fn behind(column: &SealedColumn, job: &Job) -> Result<Option<Value>, RotationError> {
+        let key = |cursor: &Vec<u8>| column.key_of_cursor(cursor).ok_or(RotationError::Damaged);
+        job.cursor.as_ref().map(key).transpose()
+    }
+
+    async fn prepare(
+        &self,
+        column: &SealedColumn,
+        keys: &dyn KeySource,
+        current: &mut CurrentKeys,
+        after: Option<Value>,
+    ) -> Result<Work, RotationError> {
+        let mut conn = self.pool.acquire().await?;
+        let rows = page::read::<DB>(&mut conn, column, current, after.as_ref(), self.batch, "");
+        let rows = rows.await?;
+        drop(conn);
+        Ok(work(column, keys, rows, current).await)
+    }
+
+    async fn write(
+        &self,
+        column: &SealedColumn,
+        job: &Job,
+        work: Work,
+        mut tx: Transaction<'_, DB>,
+    ) -> Result<Step, RotationError> {
         let attempted = u64::try_from(work.changes.len()).unwrap_or(u64::MAX);
         let done = DB::rewrite(&mut tx, &column.relation(), work.changes).await?;
         let now = self.clock.now();
         let failed = quarantine::add::<DB>(&mut tx, column, work.failures, now).await?;
-        let step = Step {
-            cursor: work.last.as_ref().map(SealedColumn::cursor),
-            done,
-            skipped: attempted.saturating_sub(done),
-            failed,
-        };
+        let cursor = work.last.as_ref().map(SealedColumn::cursor);
+        let step = Step { cursor, done, skipped: attempted.saturating_sub(done), failed };
         job.step::<DB>(&mut tx, &step, self.lease_until()).await?;
         tx.commit().await?;
-        job.stepped(step);
-        Ok(count)
+        Ok(step)
     }
 
     /// Looks at every row without writing; to the first that is to be written, if that is enough.
@@ -178,12 +227,7 @@ impl<DB: Backend> Rotator<DB> {
             .await
             .map_err(RotationError::probe)?;
         loop {
-            let mut conn = self.pool.acquire().await?;
-            let rows =
-                page::read::<DB>(&mut conn, column, &current, after.as_ref(), self.batch, "");
-            let rows = rows.await?;
-            drop(conn);
-            let work = work(column, keys, rows, &mut current).await;
+            let work = self.prepare(column, keys, &mut current, after).await?;
             let of = |count: usize| u64::try_from(count).unwrap_or(u64::MAX);
             progress.done = progress.done.saturating_add(of(work.changes.len()));
             progress.failed = progress.failed.saturating_add(of(work.failures.len()));
@@ -215,6 +259,7 @@ async fn work(
     current: &mut CurrentKeys,
 ) -> Work {
     let mut work = Work {
+        rows: rows.len(),
         changes: Vec::with_capacity(rows.len()),
         last: rows.last().map(|row| row.key.clone()),
         failures: Vec::new(),

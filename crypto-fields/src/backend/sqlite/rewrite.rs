@@ -41,6 +41,8 @@ impl RewriteSql for Sqlite {
     }
 }
 
+/// The unary `+` leaves the planner one way: each row is searched by its key. Without it, it may
+/// scan the whole table for each statement, or search by an index over ciphertexts.
 fn statement(relation: &Relation, rows: usize) -> String {
     let Relation { table, key, sealed, index } = relation;
     let (columns, row, set) = match index {
@@ -50,6 +52,6 @@ fn statement(relation: &Relation, rows: usize) -> String {
     let values = vec![row; rows].join(",");
     format!(
         "WITH v({columns}) AS (VALUES {values}) UPDATE {table} AS t SET {sealed} = v.n{set} \
-         FROM v WHERE t.{key} = v.k AND t.{sealed} = v.o"
+         FROM v WHERE t.{key} = +v.k AND +t.{sealed} = +v.o"
     )
 }
