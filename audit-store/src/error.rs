@@ -155,6 +155,15 @@ pub enum OpenError {
     /// A journal is created with a key: the options need a signer.
     #[error("creating a journal needs a signer")]
     NoSigner,
+    /// The journal was written by an older version of this library and opened for reading only.
+    /// Opened for writing, it is brought to the version that is needed.
+    #[error("the schema has version {found}, reading it needs {needed}")]
+    SchemaBehind {
+        /// The newest migration that was applied.
+        found: i64,
+        /// The newest migration this version carries.
+        needed: i64,
+    },
     /// A schema name must match `[a-z_][a-z0-9_]{0,62}`.
     #[error("a schema name matches [a-z_][a-z0-9_]{{0,62}}")]
     SchemaName,

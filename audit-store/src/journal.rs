@@ -14,7 +14,7 @@ use crate::error::{DatabaseError, OpenError};
 use crate::index::task::Follower;
 use crate::journal::kept::Kept;
 use crate::journal::options::JournalOptions;
-use crate::migrate::{self, State};
+use crate::migrate::{self, MigrationText, State};
 use crate::publish::{Gate, Publisher, verify_open};
 use crate::subject::Subjects;
 use crate::tail::TailHub;
@@ -39,8 +39,8 @@ pub type SqliteJournal = Journal<sqlx::Sqlite>;
 ///
 /// Opening spawns up to four tasks on the current runtime: the writer, which commits what callers
 /// append; the sequencer, which seals what host transactions have staged; the one that posts to the
-/// query index; and, with a signer or a sink, the one that signs and publishes. They end with [`close`](Self::close), or when the last
-/// clone is dropped.
+/// query index; and, with a signer or a sink, the one that signs and publishes. They end with
+/// [`close`](Self::close), or when the last clone is dropped.
 pub struct Journal<DB: Backend> {
     pub(crate) store: Arc<Store<DB>>,
     pub(crate) handle: Arc<Handle>,
@@ -71,6 +71,8 @@ impl<DB: Backend> std::fmt::Debug for Journal<DB> {
 pub(crate) struct Store<DB: Backend> {
     /// Reads, and the transactions that are shared with the host.
     pub(crate) pool: Pool<DB>,
+    /// Whether that pool is the host's, and stays open.
+    given: bool,
     /// The journal's own writing transactions: the writer's, the sequencer's, the index's. Nobody
     /// else can hold its connections, so that a host that has exhausted the other pool can still
     /// append.
@@ -143,8 +145,12 @@ impl<DB: Backend> Journal<DB> {
         self.store.follower.end().await;
         self.store.tail.end().await;
         self.store.kept.close().await;
-        self.store.writer.close().await;
-        self.store.pool.close().await;
+        if !(self.store.given && self.store.options.read_only) {
+            self.store.writer.close().await;
+        }
+        if !self.store.given {
+            self.store.pool.close().await;
+        }
     }
 
     /// The connections for reads and shared transactions.
@@ -160,45 +166,40 @@ impl<DB: Backend> Journal<DB> {
     }
 
     /// Opens what is there, after applying the migrations that are missing.
-    async fn open_in(
-        pool: Pool<DB>,
-        writer: Pool<DB>,
-        options: &JournalOptions,
-    ) -> Result<Self, OpenError> {
+    async fn open_in(pools: Pools<DB>, options: &JournalOptions) -> Result<Self, OpenError> {
         let schema = Schema::new(&options.schema)?;
-        let mut conn = writer.acquire().await?;
+        let mut conn = pools.writer.acquire().await?;
         let state = state::<DB>(&mut conn, &schema).await?;
         drop(conn);
         match state {
             State::None => return Err(OpenError::NotAJournal),
             State::Behind(from) if from < DB::MIGRATIONS.len() => {
-                migrate(&writer, &schema, options, None).await?;
+                if options.read_only {
+                    return Err(behind::<DB>(from));
+                }
+                migrate(&pools.writer, &schema, options, None).await?;
             }
             State::Behind(_) => {}
         }
-        Self::start(pool, writer, schema, options).await
+        Self::start(pools, schema, options).await
     }
 
     /// Makes a journal where there is none.
-    async fn create_in(
-        pool: Pool<DB>,
-        writer: Pool<DB>,
-        options: &JournalOptions,
-    ) -> Result<Self, OpenError> {
+    async fn create_in(pools: Pools<DB>, options: &JournalOptions) -> Result<Self, OpenError> {
         let schema = Schema::new(&options.schema)?;
         let signer = options.signer.as_ref().ok_or(OpenError::NoSigner)?;
         let row = JournalRow { name: options.name.to_string(), key: signer.verifier().to_string() };
-        migrate(&writer, &schema, options, Some(&row)).await?;
-        Self::start(pool, writer, schema, options).await
+        migrate(&pools.writer, &schema, options, Some(&row)).await?;
+        Self::start(pools, schema, options).await
     }
 
     /// Checks whose journal it is and starts the writer.
     async fn start(
-        pool: Pool<DB>,
-        writer: Pool<DB>,
+        pools: Pools<DB>,
         schema: Schema,
         options: &JournalOptions,
     ) -> Result<Self, OpenError> {
+        let Pools { pool, writer, given } = pools;
         let mut conn = writer.acquire().await?;
         let row = DB::journal_row(&mut conn, &schema).await?.ok_or(OpenError::NotAJournal)?;
         drop(conn);
@@ -213,6 +214,7 @@ impl<DB: Backend> Journal<DB> {
         let options = options.clone();
         let store = Arc::new(Store {
             pool,
+            given,
             writer,
             kept: Kept::new(),
             schema,
@@ -228,12 +230,56 @@ impl<DB: Backend> Journal<DB> {
             tail: TailHub::default(),
         });
         verify_open(&store).await;
-        Publisher::start(&store);
-        Sequencer::start(&store);
-        Follower::start(&store);
+        if !store.options.read_only {
+            Publisher::start(&store);
+            Sequencer::start(&store);
+            Follower::start(&store);
+        }
         let (queue, writer) = group_commit::start(&store);
         let handle = Handle { queue, writer: Mutex::new(Some(writer)) };
         Ok(Self { store, handle: Arc::new(handle) })
+    }
+}
+
+/// The connections of a journal.
+struct Pools<DB: Backend> {
+    pool: Pool<DB>,
+    /// The same where nothing is written.
+    writer: Pool<DB>,
+    /// Whether `pool` is the host's.
+    given: bool,
+}
+
+/// Whose journal a database holds, as the database says it. That it is so is for verification to
+/// show.
+#[derive(Clone, Debug, PartialEq, Eq)]
+#[non_exhaustive]
+pub struct JournalIdentity {
+    /// The journal's name.
+    pub name: String,
+    /// Its verifier key (a vkey of the signed-note format).
+    pub key: String,
+}
+
+async fn identity<DB: Backend>(
+    conn: &mut DB::Connection,
+    schema: &Schema,
+) -> Result<JournalIdentity, OpenError> {
+    match state::<DB>(conn, schema).await? {
+        State::None => Err(OpenError::NotAJournal),
+        State::Behind(_) => {
+            let row = DB::journal_row(conn, schema).await?.ok_or(OpenError::NotAJournal)?;
+            Ok(JournalIdentity { name: row.name, key: row.key })
+        }
+    }
+}
+
+/// Of a schema with so many migrations, which nobody may bring further.
+fn behind<DB: Backend>(applied: usize) -> OpenError {
+    let version = |migration: Option<&MigrationText>| migration.map_or(0, |m| m.version);
+    OpenError::SchemaBehind {
+        found: version(DB::MIGRATIONS.iter().take(applied).next_back()),
+        needed: version(DB::MIGRATIONS.last()),
     }
 }
 

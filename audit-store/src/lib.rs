@@ -29,12 +29,12 @@ mod verify;
 
 // Opening a journal.
 pub use backend::Backend;
-pub use journal::Journal;
 #[cfg(feature = "postgres")]
 pub use journal::PgJournal;
 #[cfg(any(feature = "sqlite", feature = "sqlite-unbundled"))]
 pub use journal::SqliteJournal;
 pub use journal::options::JournalOptions;
+pub use journal::{Journal, JournalIdentity};
 pub use migrate::{MigrationText, migrations};
 
 // Reading.

@@ -74,6 +74,62 @@ async fn a_migration_of_another_form_is_refused<T: Place>(db: T) {
     assert!(matches!(error, OpenError::MigrationChanged { version: 1 }), "{error:?}");
 }
 
+/// Whoever must not change the journal can read all of it, and the database holds him to it.
+async fn opened_for_reading_nothing_is_written<T: Place>(db: T) {
+    let journal = db.journal().await;
+    let acme = chain("acme/default");
+    journal.append_batch(&acme, (0..300).map(|_| event("a")).collect()).await.unwrap();
+    let head = journal.checkpoint(&acme).await.unwrap().checkpoint().head;
+    journal.close().await;
+    let journal = db.open(&options().read_only()).await.unwrap();
+    let page = journal.query(&audit_store::Query::new(&acme)).await.unwrap();
+    assert!(!page.entries.is_empty());
+    journal.proof_file(&acme, 7).await.unwrap();
+    assert_eq!(verified(&journal).await.chains[0].size, head.size);
+    let denied = |error: audit_store::AppendError| match error {
+        audit_store::AppendError::Database(error) => error.kind() == DatabaseErrorKind::Denied,
+        _ => false,
+    };
+    assert!(denied(journal.append(&acme, event("b")).await.unwrap_err()));
+    assert!(denied(journal.append_batch(&acme, vec![event("b"), event("c")]).await.unwrap_err()));
+    assert!(denied(journal.create_chain(&chain("acme/other")).await.unwrap_err()));
+    journal.close().await;
+    let journal = db.open(&options()).await.unwrap();
+    assert_eq!(journal.append(&acme, event("b")).await.unwrap().seq, head.size);
+    journal.close().await;
+}
+
+/// A pool that was given stays its owner's.
+async fn a_given_pool_stays_open<T: Given>(db: T) {
+    db.journal().await.close().await;
+    let pool = db.pool(3).await;
+    for options in [options(), options().read_only()] {
+        let journal = T::over(pool.clone(), &options).await;
+        assert!(journal.query(&audit_store::Query::new(&chain("acme/default"))).await.is_ok());
+        journal.close().await;
+        assert!(!pool.is_closed());
+    }
+}
+
+trait Given: Place {
+    async fn over(
+        pool: sqlx::Pool<Self::Db>,
+        options: &JournalOptions,
+    ) -> audit_store::Journal<Self::Db>;
+}
+
+impl Given for test_support::TestSqlite {
+    async fn over(pool: sqlx::SqlitePool, options: &JournalOptions) -> SqliteJournal {
+        SqliteJournal::from_pool(pool, options).await.unwrap()
+    }
+}
+
+impl Given for test_support::TestPg {
+    async fn over(pool: sqlx::PgPool, options: &JournalOptions) -> PgJournal {
+        PgJournal::from_pool(pool, options).await.unwrap()
+    }
+}
+
 async fn processes_that_create_at_once_make_one_journal<T: Place>(db: T) {
     let options = options();
     let made = futures_util::future::join_all((0..4).map(|_| db.create(&options))).await;
@@ -100,7 +156,9 @@ test_support::both_databases!(
     what_was_created_can_be_opened,
     another_key_is_refused,
     a_database_without_a_journal_is_left_as_it_is,
+    a_given_pool_stays_open,
     a_newer_schema_is_refused,
+    opened_for_reading_nothing_is_written,
     a_migration_of_another_form_is_refused,
     processes_that_create_at_once_make_one_journal,
     the_view_shows_the_usual_columns,
@@ -148,6 +206,23 @@ async fn a_typo_creates_no_file() {
     let path = dir.path().join("jornal.db");
     assert!(matches!(SqliteJournal::open(&path, &options()).await, Err(OpenError::NotFound)));
     assert_eq!(std::fs::read_dir(dir.path()).unwrap().count(), 0);
+}
+
+#[tokio::test]
+async fn a_journal_is_asked_for_its_name() {
+    let db = test_support::sqlite();
+    assert!(matches!(SqliteJournal::identify(db.path()).await, Err(OpenError::NotFound)));
+    db.journal().await.close().await;
+    let identity = SqliteJournal::identify(db.path()).await.unwrap();
+    assert_eq!(identity.name, "audit.example.com");
+    assert_eq!(identity.key, key().verifier().to_string());
+    let db = test_support::postgres().await;
+    let url = db.url();
+    let error = PgJournal::identify(&url, JournalOptions::SCHEMA).await.unwrap_err();
+    assert!(matches!(error, OpenError::NotAJournal), "{error:?}");
+    db.journal().await.close().await;
+    let identity = PgJournal::identify(&url, JournalOptions::SCHEMA).await.unwrap();
+    assert_eq!(identity.name, "audit.example.com");
 }
 
 #[tokio::test]

@@ -24,6 +24,7 @@ pub struct JournalOptions {
     pub(crate) volatile_allowed: bool,
     pub(crate) unverified_open_allowed: bool,
     pub(crate) record_private_reads: bool,
+    pub(crate) read_only: bool,
 }
 
 impl JournalOptions {
@@ -61,6 +62,7 @@ impl JournalOptions {
             volatile_allowed: false,
             unverified_open_allowed: false,
             record_private_reads: false,
+            read_only: false,
         }
     }
 
@@ -135,6 +137,17 @@ impl JournalOptions {
     #[must_use]
     pub const fn record_private_reads(mut self, record: bool) -> Self {
         self.record_private_reads = record;
+        self
+    }
+
+    /// Opens the journal for reading only, for those who must not change what they look at: nothing
+    /// is migrated, sealed, posted, signed or published, a SQLite file is opened read-only, and on
+    /// PostgreSQL all transactions are. Every call that would write is refused by the database
+    /// ([`DatabaseErrorKind::Denied`](crate::DatabaseErrorKind::Denied)); over a pool of the host's
+    /// only as far as that pool is so set. Creating ignores it.
+    #[must_use]
+    pub const fn read_only(mut self) -> Self {
+        self.read_only = true;
         self
     }
 

@@ -3,11 +3,12 @@
 use std::time::Duration;
 
 use sqlx::postgres::{PgConnectOptions, PgPool, PgPoolOptions};
-use sqlx::{ConnectOptions, Connection, Executor, Postgres};
+use sqlx::{ConnectOptions, Connection, Executor, PgConnection, Postgres};
 
+use crate::backend::Schema;
 use crate::error::OpenError;
-use crate::journal::Journal;
 use crate::journal::options::JournalOptions;
+use crate::journal::{Journal, JournalIdentity, Pools, identity};
 
 impl Journal<Postgres> {
     /// Makes a journal in the database at `url`, in the schema of the options, which is created
@@ -20,7 +21,7 @@ impl Journal<Postgres> {
     /// [`OpenError::Database`].
     pub async fn create(url: &str, options: &JournalOptions) -> Result<Self, OpenError> {
         let connect = reachable(url).await?;
-        Self::create_in(readers(&connect, options), writer(connect), options).await
+        Self::create_in(own(connect, options), options).await
     }
 
     /// Opens the journal in the database at `url`.
@@ -29,10 +30,15 @@ impl Journal<Postgres> {
     ///
     /// [`OpenError::NotAJournal`], [`OpenError::SchemaTooNew`], [`OpenError::MigrationChanged`],
     /// [`OpenError::NameMismatch`], [`OpenError::KeyMismatch`], [`OpenError::SchemaName`],
-    /// [`OpenError::Database`].
+    /// [`OpenError::Database`]; for reading only, [`OpenError::SchemaBehind`].
     pub async fn open(url: &str, options: &JournalOptions) -> Result<Self, OpenError> {
         let connect = reachable(url).await?;
-        Self::open_in(readers(&connect, options), writer(connect), options).await
+        if options.read_only {
+            let pool = readers(&connect, options, &["SET default_transaction_read_only TO on"]);
+            return Self::open_in(Pools { writer: pool.clone(), pool, given: false }, options)
+                .await;
+        }
+        Self::open_in(own(connect, options), options).await
     }
 
     /// Opens the journal in the host's own database, over the host's pool. Shared transactions run
@@ -42,8 +48,8 @@ impl Journal<Postgres> {
     ///
     /// As [`open`](Self::open).
     pub async fn from_pool(pool: PgPool, options: &JournalOptions) -> Result<Self, OpenError> {
-        let connect = (*pool.connect_options()).clone();
-        Self::open_in(pool, writer(connect), options).await
+        let writer = if options.read_only { pool.clone() } else { writer_of(&pool) };
+        Self::open_in(Pools { pool, writer, given: true }, options).await
     }
 
     /// Makes a journal in the host's own database, over the host's pool, see
@@ -53,8 +59,23 @@ impl Journal<Postgres> {
     ///
     /// As [`create`](Self::create).
     pub async fn create_in_pool(pool: PgPool, options: &JournalOptions) -> Result<Self, OpenError> {
-        let connect = (*pool.connect_options()).clone();
-        Self::create_in(pool, writer(connect), options).await
+        let writer = writer_of(&pool);
+        Self::create_in(Pools { pool, writer, given: true }, options).await
+    }
+
+    /// Whose journal is in the database at `url`, in the schema of that name. Changes nothing.
+    ///
+    /// # Errors
+    ///
+    /// [`OpenError::NotAJournal`], [`OpenError::SchemaTooNew`], [`OpenError::MigrationChanged`],
+    /// [`OpenError::SchemaName`], [`OpenError::Database`].
+    pub async fn identify(url: &str, schema: &str) -> Result<JournalIdentity, OpenError> {
+        let schema = Schema::new(schema)?;
+        let connect: PgConnectOptions = url.parse()?;
+        let mut conn = connect.connect().await?;
+        let identity = identity::<Postgres>(&mut conn, &schema).await;
+        let _nothing_is_open_that_could_be_lost = conn.close().await;
+        identity
     }
 }
 
@@ -66,8 +87,31 @@ async fn reachable(url: &str) -> Result<PgConnectOptions, OpenError> {
     Ok(connect)
 }
 
-fn readers(connect: &PgConnectOptions, options: &JournalOptions) -> PgPool {
-    PgPoolOptions::new().max_connections(options.connections).connect_lazy_with(connect.clone())
+fn own(connect: PgConnectOptions, options: &JournalOptions) -> Pools<Postgres> {
+    Pools { pool: readers(&connect, options, &[]), writer: writer(connect), given: false }
+}
+
+fn writer_of(pool: &PgPool) -> PgPool {
+    writer((*pool.connect_options()).clone())
+}
+
+/// Each connection begins with these settings.
+fn readers(
+    connect: &PgConnectOptions,
+    options: &JournalOptions,
+    settings: &'static [&'static str],
+) -> PgPool {
+    PgPoolOptions::new()
+        .max_connections(options.connections)
+        .after_connect(move |conn, _| Box::pin(set(conn, settings)))
+        .connect_lazy_with(connect.clone())
+}
+
+async fn set(conn: &mut PgConnection, settings: &[&'static str]) -> sqlx::Result<()> {
+    for setting in settings {
+        conn.execute(*setting).await?;
+    }
+    Ok(())
 }
 
 /// The writer's connection, and two for the sequencer, the index and the publisher, so that nobody
@@ -79,10 +123,7 @@ fn writer(connect: PgConnectOptions) -> PgPool {
         .max_lifetime(None::<Duration>)
         .test_before_acquire(false)
         .after_connect(|conn, _| {
-            Box::pin(async move {
-                conn.execute("SET default_transaction_isolation TO 'read committed'").await?;
-                Ok(())
-            })
+            Box::pin(set(conn, &["SET default_transaction_isolation TO 'read committed'"]))
         })
         .connect_lazy_with(connect)
 }

@@ -11,8 +11,7 @@ use sqlx::{ConnectOptions, Connection, Sqlite};
 use crate::backend::Schema;
 use crate::error::OpenError;
 use crate::journal::options::JournalOptions;
-use crate::journal::{Journal, state};
-use crate::migrate::State;
+use crate::journal::{Journal, JournalIdentity, Pools, identity};
 
 impl Journal<Sqlite> {
     /// Makes a journal in the SQLite file `path`, which is created where it is missing; a file of
@@ -33,8 +32,7 @@ impl Journal<Sqlite> {
             return Err(OpenError::NoSigner);
         }
         let connect = SqliteConnectOptions::new().filename(path.as_ref()).create_if_missing(true);
-        let connect = own(connect, options);
-        Self::create_in(readers(&connect, options), writer(connect), options).await
+        Self::create_in(own(connect, options), options).await
     }
 
     /// Opens the journal in the SQLite file `path`. Never creates a file, and leaves a file without
@@ -44,29 +42,65 @@ impl Journal<Sqlite> {
     ///
     /// [`OpenError::NotFound`], [`OpenError::NotAJournal`], [`OpenError::SchemaTooNew`],
     /// [`OpenError::MigrationChanged`], [`OpenError::NameMismatch`], [`OpenError::KeyMismatch`],
-    /// [`OpenError::Database`].
+    /// [`OpenError::Database`]; for reading only, [`OpenError::SchemaBehind`].
     pub async fn open(
         path: impl AsRef<Path> + Send,
         options: &JournalOptions,
     ) -> Result<Self, OpenError> {
         let path = path.as_ref();
+        if options.read_only {
+            let connect = Self::read_only_options(path).await?.busy_timeout(options.busy_timeout);
+            let pool = readers(&connect, options);
+            return Self::open_in(Pools { writer: pool.clone(), pool, given: false }, options)
+                .await;
+        }
         if !path.is_file() {
             return Err(OpenError::NotFound);
         }
         let connect = SqliteConnectOptions::new().filename(path);
         // A look without any setting of ours: switching a stranger's file to write-ahead logging
         // would change it.
-        let mut conn = match connect.connect().await {
-            Ok(conn) => conn,
-            Err(error) => return Err(not_a_database(error)),
-        };
-        let state = state::<Sqlite>(&mut conn, &Schema::default()).await;
-        let _closing_a_reader_loses_nothing = conn.close().await;
-        if let State::None = state.map_err(not_a_journal)? {
-            return Err(OpenError::NotAJournal);
+        look(&connect).await?;
+        Self::open_in(own(connect, options), options).await
+    }
+
+    /// Whose journal is in the SQLite file `path`. Changes nothing.
+    ///
+    /// # Errors
+    ///
+    /// [`OpenError::NotFound`], [`OpenError::NotAJournal`], [`OpenError::SchemaTooNew`],
+    /// [`OpenError::MigrationChanged`], [`OpenError::Database`].
+    pub async fn identify(path: impl AsRef<Path> + Send) -> Result<JournalIdentity, OpenError> {
+        look(&Self::read_only_options(path).await?).await
+    }
+
+    /// How to connect to the SQLite file `path` without the means to change it, for
+    /// [`verify_pool`](crate::verify_pool) and the like. Works where the file and its folder cannot
+    /// be written, too, unless there is a write-ahead log beside the file that says that somebody
+    /// does.
+    ///
+    /// # Errors
+    ///
+    /// [`OpenError::NotFound`]; [`OpenError::NotAJournal`] where the file is no database;
+    /// [`OpenError::Database`].
+    pub async fn read_only_options(
+        path: impl AsRef<Path> + Send,
+    ) -> Result<SqliteConnectOptions, OpenError> {
+        let path = path.as_ref();
+        if !path.is_file() {
+            return Err(OpenError::NotFound);
         }
-        let connect = own(connect, options);
-        Self::open_in(readers(&connect, options), writer(connect), options).await
+        let connect = SqliteConnectOptions::new().filename(path).read_only(true);
+        match readable(&connect).await {
+            Ok(()) => Ok(connect),
+            // SQLite wants to write beside the file, unless it is told that nobody else does.
+            Err(_) if !has_log(path) => {
+                let connect = connect.immutable(true);
+                readable(&connect).await.map_err(not_a_database)?;
+                Ok(connect)
+            }
+            Err(error) => Err(not_a_database(error)),
+        }
     }
 
     /// Opens the journal in the host's own SQLite database, over the host's pool. Shared
@@ -77,8 +111,8 @@ impl Journal<Sqlite> {
     ///
     /// As [`open`](Self::open).
     pub async fn from_pool(pool: SqlitePool, options: &JournalOptions) -> Result<Self, OpenError> {
-        let connect = own((*pool.connect_options()).clone(), options).create_if_missing(false);
-        Self::open_in(pool, writer(connect), options).await
+        let writer = if options.read_only { pool.clone() } else { writer_of(&pool, options) };
+        Self::open_in(Pools { pool, writer, given: true }, options).await
     }
 
     /// Makes a journal in the host's own SQLite database, over the host's pool, see
@@ -91,13 +125,44 @@ impl Journal<Sqlite> {
         pool: SqlitePool,
         options: &JournalOptions,
     ) -> Result<Self, OpenError> {
-        let connect = own((*pool.connect_options()).clone(), options).create_if_missing(false);
-        Self::create_in(pool, writer(connect), options).await
+        let writer = writer_of(&pool, options);
+        Self::create_in(Pools { pool, writer, given: true }, options).await
     }
 }
 
+/// Whose journal it is, by a connection that is closed again.
+async fn look(connect: &SqliteConnectOptions) -> Result<JournalIdentity, OpenError> {
+    let mut conn = connect.connect().await.map_err(not_a_database)?;
+    let identity = identity::<Sqlite>(&mut conn, &Schema::default()).await;
+    let _closing_a_reader_loses_nothing = conn.close().await;
+    identity.map_err(not_a_journal)
+}
+
+/// Whether anything can be read: connecting alone reads nothing.
+async fn readable(connect: &SqliteConnectOptions) -> sqlx::Result<()> {
+    let mut conn = connect.connect().await?;
+    let read = sqlx::query("SELECT 1 FROM sqlite_schema LIMIT 1").fetch_optional(&mut conn).await;
+    let _closing_a_reader_loses_nothing = conn.close().await;
+    read.map(drop)
+}
+
+fn has_log(path: &Path) -> bool {
+    let mut log = path.as_os_str().to_owned();
+    log.push("-wal");
+    Path::new(&log).exists()
+}
+
+fn own(connect: SqliteConnectOptions, options: &JournalOptions) -> Pools<Sqlite> {
+    let connect = set(connect, options);
+    Pools { pool: readers(&connect, options), writer: writer(connect), given: false }
+}
+
+fn writer_of(pool: &SqlitePool, options: &JournalOptions) -> SqlitePool {
+    writer(set((*pool.connect_options()).clone(), options).create_if_missing(false))
+}
+
 /// The settings of the journal's own connections.
-fn own(connect: SqliteConnectOptions, options: &JournalOptions) -> SqliteConnectOptions {
+fn set(connect: SqliteConnectOptions, options: &JournalOptions) -> SqliteConnectOptions {
     connect
         .journal_mode(SqliteJournalMode::Wal)
         .synchronous(SqliteSynchronous::Full)
