@@ -165,7 +165,11 @@ fn report(tally: &Tally, chain: &str, size: u64) -> std::io::Result<()> {
         }
     }
     writeln!(out)?;
-    writeln!(out, "a signed checkpoint covers all {} entries", grouped(size))
+    writeln!(out, "a signed checkpoint covers {}", entries(size))
+}
+
+fn entries(count: u64) -> String {
+    if count == 1 { "the one entry".to_owned() } else { format!("all {} entries", grouped(count)) }
 }
 
 /// On a terminal only; indicatif sees to that.

@@ -75,7 +75,7 @@ fn import(format: &str, log: &Path, url: &str, key: &str) -> Ran {
 }
 
 async fn entries(url: &str, query: impl FnOnce(Query) -> Query) -> Vec<String> {
-    let journal = AnyJournal::open(&url.parse().unwrap()).await.unwrap();
+    let journal = AnyJournal::read(&url.parse().unwrap()).await.unwrap();
     let chain: ChainId = "acme/cloud".parse().unwrap();
     let query = query(Query::new(&chain).oldest_first().page_size(1_000));
     let page = with_journal!(&journal, journal => journal.query(&query).await).unwrap();

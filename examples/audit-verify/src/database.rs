@@ -1,12 +1,12 @@
 //! Reading a database without the means to change it.
 
-use std::path::Path;
 use std::time::Duration;
 
 use audit_core::VerificationReport;
-use audit_store::sqlx::postgres::PgPoolOptions;
-use audit_store::sqlx::sqlite::{SqliteConnectOptions, SqlitePool, SqlitePoolOptions};
-use audit_store::{VerifyOptions, verify_pool};
+use audit_store::sqlx::postgres::{PgConnectOptions, PgPoolOptions};
+use audit_store::sqlx::sqlite::SqlitePoolOptions;
+use audit_store::sqlx::{ConnectOptions, Connection};
+use audit_store::{SqliteJournal, VerifyOptions, verify_pool};
 use tool_support::{Database, During, Failure};
 
 /// How long a database may take to answer the first time.
@@ -24,47 +24,27 @@ pub(crate) async fn verify(
     let connections = u32::try_from(cores).unwrap_or(u32::MAX).saturating_add(3);
     match database {
         Database::Postgres(url) => {
+            let connect: PgConnectOptions = url.parse().during(&cannot_open)?;
+            // Alone first: a pool tries again and again, and then says only that it has waited.
+            let first = tokio::time::timeout(PATIENCE, connect.connect()).await;
+            let first = first.during(&cannot_open)?.during(&cannot_open)?;
+            let _nothing_is_open_that_could_be_lost = first.close().await;
             let pool = PgPoolOptions::new()
                 .max_connections(connections)
                 .acquire_timeout(PATIENCE)
-                .connect(url)
-                .await
-                .during(cannot_open)?;
+                .connect_lazy_with(connect);
             let report = verify_pool(&pool, None, options).await;
             pool.close().await;
             report.during(cannot_verify)
         }
         Database::Sqlite(path) => {
-            if !path.is_file() {
-                return Err(Failure::new(format!("{cannot_open}: there is no such file")));
-            }
-            let pool = read_only(path, connections).await.during(cannot_open)?;
+            let connect = SqliteJournal::read_only_options(path).await.during(cannot_open)?;
+            let pool = SqlitePoolOptions::new()
+                .max_connections(connections)
+                .connect_lazy_with(connect.busy_timeout(PATIENCE));
             let report = verify_pool(&pool, None, options).await;
             pool.close().await;
             report.during(cannot_verify)
         }
     }
-}
-
-async fn read_only(path: &Path, connections: u32) -> audit_store::sqlx::Result<SqlitePool> {
-    let connect = |immutable| {
-        let file = SqliteConnectOptions::new()
-            .filename(path)
-            .read_only(true)
-            .immutable(immutable)
-            .busy_timeout(PATIENCE);
-        SqlitePoolOptions::new().max_connections(connections).connect_with(file)
-    };
-    match connect(false).await {
-        // A copy on a medium that cannot be written: SQLite wants to write beside it, unless it is
-        // told that nobody else does. Where there is a write-ahead log, somebody may.
-        Err(_) if !has_log(path) => connect(true).await,
-        opened => opened,
-    }
-}
-
-fn has_log(path: &Path) -> bool {
-    let mut log = path.as_os_str().to_owned();
-    log.push("-wal");
-    Path::new(&log).exists()
 }

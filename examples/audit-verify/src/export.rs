@@ -18,7 +18,7 @@ pub(crate) async fn export(
 ) -> Result<u8, Failure> {
     let Export { chain, out: place, .. } = arguments;
     let shown = place.display();
-    let journal = AnyJournal::open(&arguments.database).await?;
+    let journal = AnyJournal::read(&arguments.database).await?;
     let exported = match arguments.format {
         Format::Bundle => {
             let workshop = Workshop::new(place).during(&shown)?;

@@ -10,7 +10,7 @@ use crate::cli::Prove;
 /// Writes the proof of one entry.
 pub(crate) async fn prove(arguments: &Prove, out: &mut (impl Write + Send)) -> Result<u8, Failure> {
     let Prove { chain, seq, .. } = arguments;
-    let journal = AnyJournal::open(&arguments.database).await?;
+    let journal = AnyJournal::read(&arguments.database).await?;
     let mut proof = with_journal!(&journal, journal => journal.proof_file(chain, *seq).await)
         .during(format!("cannot prove entry {seq} of {chain}"))?;
     if !arguments.without_entry {

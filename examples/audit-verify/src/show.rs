@@ -22,7 +22,7 @@ pub(crate) async fn show(
     out: &mut (impl Write + Send),
 ) -> Result<u8, Failure> {
     let mut query = query(arguments)?;
-    let journal = AnyJournal::open(&arguments.database).await?;
+    let journal = AnyJournal::read(&arguments.database).await?;
     let mut entries = Vec::new();
     let mut left = arguments.limit;
     let more = loop {

@@ -96,6 +96,8 @@ fn checkpoint(path: &Path) -> Result<SignedCheckpoint, Failure> {
         return Err(Failure::new(format!("{} is not a checkpoint", path.display())));
     }
     let text = std::fs::read_to_string(path).during(path.display())?;
+    // Copied out of a letter or a shell, it may have got blank lines at its end.
+    let text = format!("{}\n", text.trim_end());
     SignedCheckpoint::parse(&text).during(format!("{} is not a checkpoint", path.display()))
 }
 

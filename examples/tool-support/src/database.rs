@@ -60,24 +60,33 @@ impl fmt::Display for Database {
             Self::Sqlite(path) => write!(f, "sqlite:{}", path.display()),
             Self::Postgres(url) => {
                 let (scheme, rest) = url.split_once("://").unwrap_or(("postgres", url));
-                let (address, parameters) = match rest.split_once('?') {
-                    Some((address, parameters)) => (address, Some(parameters)),
-                    None => (rest, None),
+                let (address, parameters) = rest.split_once('?').unwrap_or((rest, ""));
+                // A password may hold letters that end it too early, so all up to the last sign
+                // that may end it is left out, and everything where that is not to be told.
+                let (user, address) = match address.rsplit_once('@') {
+                    Some((user, address)) => (user.split([':', '/', '#']).next(), address),
+                    None => (None, address),
                 };
                 let authority = address.split('/').next().unwrap_or_default();
-                let path = address.strip_prefix(authority).unwrap_or_default();
-                let host = match authority.rsplit_once('@') {
-                    Some((user, host)) => {
-                        format!("{}@{host}", user.split(':').next().unwrap_or_default())
-                    }
-                    None => authority.to_owned(),
-                };
-                write!(f, "{scheme}://{host}{path}")?;
+                let port = authority.rsplit_once(':').map_or("", |(_, port)| port);
+                let is_address =
+                    authority.contains('[') || port.bytes().all(|b| b.is_ascii_digit());
+                if !is_address || (user.is_none() && parameters.contains('@')) {
+                    return write!(f, "{scheme}://…");
+                }
+                write!(f, "{scheme}://")?;
+                if let Some(user) = user {
+                    write!(f, "{user}@")?;
+                }
+                f.write_str(address)?;
                 // Only where the server is; anything else may be a secret.
-                for parameter in parameters.unwrap_or_default().split('&') {
-                    if parameter.starts_with("host=") || parameter.starts_with("port=") {
-                        write!(f, "?{parameter}")?;
-                    }
+                let shown = parameters
+                    .split('&')
+                    .filter(|one| one.starts_with("host=") || one.starts_with("port="));
+                for (parameter, sign) in
+                    shown.zip(std::iter::once('?').chain(std::iter::repeat('&')))
+                {
+                    write!(f, "{sign}{parameter}")?;
                 }
                 Ok(())
             }
@@ -126,7 +135,12 @@ mod tests {
             ),
             ("postgres://h/d", "postgres://h/d"),
             ("postgres:///d?host=/run/pg&password=secret", "postgres:///d?host=/run/pg"),
+            ("postgres:///d?host=/run/pg&port=5433", "postgres:///d?host=/run/pg&port=5433"),
             ("postgres://u:p@ss@h/d", "postgres://u@h/d"),
+            ("postgres://u:pa/ss@h/d", "postgres://u@h/d"),
+            ("postgres://u:pa?ss@h/d", "postgres://…"),
+            ("postgres://u:12?ss@h/d", "postgres://…"),
+            ("postgres://[::1]:5432/d", "postgres://[::1]:5432/d"),
         ] {
             assert_eq!(url.parse::<Database>().unwrap().to_string(), shown);
         }

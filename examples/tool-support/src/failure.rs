@@ -19,8 +19,12 @@ impl Failure {
         let mut text = what.to_string();
         let mut next = Some(cause);
         while let Some(error) = next {
-            text.push_str(": ");
-            text.push_str(&error.to_string());
+            let words = error.to_string();
+            // Some errors repeat their cause in their own words.
+            if !text.ends_with(&words) {
+                text.push_str(": ");
+                text.push_str(&words);
+            }
             next = error.source();
         }
         Self(text)

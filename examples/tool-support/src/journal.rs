@@ -39,28 +39,22 @@ impl AnyJournal {
         database: &Database,
         key: Option<&SigningKey>,
     ) -> Result<Option<Self>, Failure> {
-        // A journal is opened by its name; one that is not known is told by asking for another.
-        let stranger = JournalName::new("unknown.invalid").during("a name")?;
-        let name = match open(database, &options(stranger.clone(), key)?).await {
-            Ok(journal) => return Ok(Some(journal)),
-            Err(OpenError::NameMismatch { stored, .. }) => JournalName::new(&stored)
-                .during(format!("the name of the journal in {database}"))?,
-            Err(OpenError::NotAJournal | OpenError::NotFound) => return Ok(None),
-            Err(error) => return Err(Failure::because(format!("cannot open {database}"), &error)),
-        };
+        let Some(name) = name(database).await? else { return Ok(None) };
         let journal = open(database, &options(name, key)?).await;
         journal.map(Some).during(format!("cannot open {database}"))
     }
 
-    /// Opens the journal that is there.
+    /// Opens the journal that is there without the means to change it.
     ///
     /// # Errors
     ///
     /// Those of [`find`](Self::find), and where there is none.
-    pub async fn open(database: &Database) -> Result<Self, Failure> {
-        Self::find(database, None)
+    pub async fn read(database: &Database) -> Result<Self, Failure> {
+        let name = name(database)
             .await?
-            .ok_or_else(|| Failure::new(format!("{database} is not a journal")))
+            .ok_or_else(|| Failure::new(format!("there is no journal in {database}")))?;
+        let journal = open(database, &options(name, None)?.read_only()).await;
+        journal.during(format!("cannot open {database}"))
     }
 
     /// Makes a journal where there is none.
@@ -89,6 +83,21 @@ impl AnyJournal {
     /// Ends it in good order.
     pub async fn close(self) {
         with_journal!(self, journal => journal.close().await);
+    }
+}
+
+/// The name of the journal that is there.
+async fn name(database: &Database) -> Result<Option<JournalName>, Failure> {
+    let identity = match database {
+        Database::Postgres(url) => PgJournal::identify(url, JournalOptions::SCHEMA).await,
+        Database::Sqlite(path) => SqliteJournal::identify(path).await,
+    };
+    match identity {
+        Ok(identity) => JournalName::new(&identity.name)
+            .map(Some)
+            .during(format!("the name of the journal in {database}")),
+        Err(OpenError::NotAJournal | OpenError::NotFound) => Ok(None),
+        Err(error) => Err(Failure::because(format!("cannot open {database}"), &error)),
     }
 }
 
