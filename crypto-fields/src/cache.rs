@@ -4,8 +4,8 @@ use std::collections::{BTreeMap, HashMap};
 use std::fmt;
 use std::future::Future;
 use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
-use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
-use std::time::Duration;
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError, Weak};
+use std::time::{Duration, Instant};
 
 use tokio::sync::OnceCell;
 
@@ -21,7 +21,9 @@ pub struct CachePolicy {
     /// The most keys; the one that was not used for longest goes first.
     pub capacity: usize,
     /// How long after it was read a key may be used without asking the store again. **This is how
-    /// long another process may still open the values of a data subject who was forgotten.**
+    /// long another process may still open the values of a data subject who was forgotten.** It is
+    /// measured by the clock and by the system's monotonic one, whichever says more: a clock that
+    /// is set back keeps no key alive.
     pub ttl: Duration,
 }
 
@@ -75,8 +77,22 @@ pub(crate) enum Known {
 /// One place in the cache, and what everybody who was given its key shares.
 #[derive(Debug, Default)]
 pub(crate) struct Slot {
-    known: OnceCell<(Known, Timestamp)>,
+    known: OnceCell<(Known, Asked)>,
     revoked: AtomicBool,
+}
+
+/// When the store was asked, by both clocks.
+#[derive(Debug, Clone, Copy)]
+struct Asked {
+    at: Timestamp,
+    monotonic: Instant,
+}
+
+impl Asked {
+    fn is_within(self, ttl: Duration, now: Timestamp) -> bool {
+        // A clock that stepped back before it tells nothing of how long it was.
+        self.at <= now && now.since(self.at) < ttl && self.monotonic.elapsed() < ttl
+    }
 }
 
 impl Slot {
@@ -100,6 +116,10 @@ struct Slots {
     /// The keys by when they were last used.
     by_use: BTreeMap<u64, CacheKey>,
     tick: u64,
+    /// Slots that went stale or had to make room while somebody held their key.
+    parted: Vec<(CacheKey, Weak<Slot>)>,
+    /// How many of these it takes to look which of them are held still.
+    parted_limit: usize,
 }
 
 #[derive(Default)]
@@ -140,8 +160,8 @@ impl KeyCache {
                 .get_or_try_init(|| async {
                     self.counts.loads.fetch_add(1, Ordering::Relaxed);
                     // Before the store is asked: the bound counts from what the store said.
-                    let asked_at = self.clock.now();
-                    Ok((load().await?, asked_at))
+                    let asked = Asked { at: self.clock.now(), monotonic: Instant::now() };
+                    Ok((load().await?, asked))
                 })
                 .await;
             match loaded {
@@ -165,6 +185,15 @@ impl KeyCache {
                 slot.revoked.store(true, Ordering::Release);
             }
         }
+        slots.parted.retain(|(key, slot)| {
+            if key.tenant != *tenant || key.subject != *subject {
+                return true;
+            }
+            if let Some(slot) = slot.upgrade() {
+                slot.revoked.store(true, Ordering::Release);
+            }
+            false
+        });
     }
 
     pub(crate) fn metrics(&self) -> CacheMetrics {
@@ -186,18 +215,24 @@ impl KeyCache {
         let now = self.clock.now();
         let mut slots = self.lock();
         let found = slots.by_key.get(key).map(|(slot, _)| Arc::clone(slot));
-        let fresh = found.filter(|slot| match slot.known.get() {
-            None => true,
-            // A clock that stepped back before it tells nothing of how long it was.
-            Some((_, asked_at)) => *asked_at <= now && now.since(*asked_at) < self.policy.ttl,
-        });
-        let slot = fresh.unwrap_or_default();
+        let slot = match found {
+            Some(slot) if slot.known.get().is_none_or(|it| it.1.is_within(self.policy.ttl, now)) => {
+                slot
+            }
+            Some(stale) => {
+                slots.part(key, &stale);
+                Arc::default()
+            }
+            None => Arc::default(),
+        };
         slots.used(key, Arc::clone(&slot));
         while slots.by_key.len() > self.policy.capacity {
             let Some(oldest) = slots.by_use.first_key_value().map(|(_, key)| key.clone()) else {
                 break;
             };
-            slots.remove(&oldest);
+            if let Some(slot) = slots.remove(&oldest) {
+                slots.part(&oldest, &slot);
+            }
             self.counts.evictions.fetch_add(1, Ordering::Relaxed);
         }
         slot
@@ -224,6 +259,17 @@ impl Slots {
             self.by_use.remove(&before);
         }
         self.by_use.insert(self.tick, key.clone());
+    }
+
+    /// Remembers a slot that leaves the cache for as long as its key is held somewhere, or being
+    /// loaded: it must hear of a destruction all the same.
+    fn part(&mut self, key: &CacheKey, slot: &Arc<Slot>) {
+        self.parted.push((key.clone(), Arc::downgrade(slot)));
+        if self.parted.len() > self.parted_limit {
+            self.parted.retain(|(_, slot)| slot.strong_count() > 0);
+            // Twice what is held: so each one is looked at a bounded number of times.
+            self.parted_limit = self.parted.len().saturating_mul(2).saturating_add(64);
+        }
     }
 
     fn remove(&mut self, key: &CacheKey) -> Option<Arc<Slot>> {

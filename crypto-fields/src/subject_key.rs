@@ -194,7 +194,10 @@ impl<S: SubjectKeyStore> SubjectKeys<S> {
         let found = self.store.find(&key.tenant, &key.subject, key.purpose).await;
         let record = match found.map_err(SubjectKeyError::Store)? {
             Some(record) => record,
-            None if make => self.make(key).await?,
+            None if make => match self.forgotten(key).await? {
+                Some(at) => return Ok(Known::Destroyed(at)),
+                None => self.make(key).await?,
+            },
             None => return Err(SubjectKeyError::Unknown),
         };
         let wrapped = match &record.state {
@@ -210,6 +213,19 @@ impl<S: SubjectKeyStore> SubjectKeys<S> {
         }
         let origin = KeyOrigin::Subject(record.tenant, record.subject);
         Ok(Known::Live(Arc::new(ReadyKey::new(unwrapped, origin))))
+    }
+
+    /// Since when a data subject is forgotten who has no key for this purpose: none is made for
+    /// whom a key of another purpose was destroyed.
+    async fn forgotten(&self, key: &CacheKey) -> Result<Option<Timestamp>, SubjectKeyError> {
+        for purpose in Purpose::ALL {
+            let found = self.store.find(&key.tenant, &key.subject, purpose).await;
+            let found = found.map_err(SubjectKeyError::Store)?;
+            if let Some(SubjectKeyState::Destroyed { at }) = found.map(|record| record.state) {
+                return Ok(Some(at));
+            }
+        }
+        Ok(None)
     }
 
     async fn make(&self, key: &CacheKey) -> Result<SubjectKeyRecord, SubjectKeyError> {

@@ -140,6 +140,64 @@ async fn what_is_revoked_is_gone_also_where_it_was_given_out() {
 }
 
 #[tokio::test]
+async fn what_is_revoked_is_gone_also_where_the_cache_let_go_of_it() {
+    let (clock, cache) = cache(1);
+    let stale = get(&cache, "a").await;
+    clock.advance(Duration::from_secs(300));
+    let fresh = get(&cache, "a").await;
+    let evicting = get(&cache, "b").await;
+    cache.revoke(&TenantId::SINGLE, &key("a").subject);
+    assert!(stale.is_revoked() && fresh.is_revoked() && !evicting.is_revoked());
+}
+
+#[tokio::test]
+async fn what_nobody_holds_is_not_remembered() {
+    let (_, cache) = cache(1);
+    let held = get(&cache, "held").await;
+    for id in 0..10_000 {
+        get(&cache, &id.to_string()).await;
+    }
+    assert!(cache.lock().parted.len() < 200);
+    cache.revoke(&TenantId::SINGLE, &key("held").subject);
+    assert!(held.is_revoked());
+}
+
+#[tokio::test]
+async fn what_is_revoked_while_it_is_loaded_without_a_place_is_loaded_again() {
+    let (_, cache) = cache(1);
+    let mut times = 0;
+    let load = || {
+        times += 1;
+        let first = times == 1;
+        let cache = &cache;
+        async move {
+            if first {
+                get(cache, "b").await;
+                cache.revoke(&TenantId::SINGLE, &key("a").subject);
+                Ok::<_, ()>(live())
+            } else {
+                Ok(Known::Destroyed(Timestamp::from_micros(7)))
+            }
+        }
+    };
+    let (known, _) = cache.get(&key("a"), load).await.unwrap();
+    assert!(matches!(known, Known::Destroyed(_)));
+}
+
+#[test]
+fn the_bound_is_that_of_the_clock_that_says_more() {
+    let ttl = Duration::from_nanos(1);
+    let at = Timestamp::from_micros(5);
+    let asked = Asked { at, monotonic: Instant::now() };
+    while asked.monotonic.elapsed() < ttl {}
+    assert!(!asked.is_within(ttl, at), "the clock was set back by as much as has passed");
+    let hour = Duration::from_secs(3600);
+    assert!(asked.is_within(hour, at));
+    assert!(!asked.is_within(hour, at.saturating_add(hour)));
+    assert!(!asked.is_within(hour, Timestamp::from_micros(4)));
+}
+
+#[tokio::test]
 async fn what_is_revoked_while_it_is_loaded_is_loaded_again() {
     let (_, cache) = cache(10);
     let mut times = 0;

@@ -196,3 +196,16 @@ async fn two_who_make_the_first_key_at_once_end_with_one() {
     // The slower of the two gets the key of the faster.
     assert_eq!(there.make(&key).await.unwrap().id, alice.key_id().unwrap());
 }
+
+#[tokio::test]
+async fn no_key_is_made_for_who_was_forgotten_whatever_its_purpose() {
+    let world = World::new();
+    let keys = world.process();
+    seal(&keys, "alice").await;
+    keys.destroy(&tenant(), &person("alice")).await.unwrap();
+    for purpose in Purpose::ALL {
+        let refused = keys.sealing(&tenant(), &person("alice"), purpose).await.unwrap_err();
+        assert!(matches!(refused, SubjectKeyError::Destroyed { .. }), "{purpose:?}");
+    }
+    keys.sealing(&tenant(), &person("bob"), Purpose::Stream).await.unwrap();
+}
