@@ -187,6 +187,16 @@ fn a_password_of_a_megabyte_is_refused_before_any_work() {
     assert_eq!(short.hash("123456789"), Err(PasswordError::TooLong { limit: 8 }));
 }
 
+#[test]
+fn a_policy_whose_limit_lies_below_its_cost_checks_its_own_hashes() {
+    let mut policy = cheap().cost(PasswordCost::new(64, 2, 1).unwrap());
+    policy.limit = PasswordCost::new(8, 1, 1).unwrap();
+    let hasher = PasswordHasher::new(policy).unwrap();
+    let stored = hasher.hash("password").unwrap();
+    assert_eq!(hasher.verify("password", Some(&stored)), Ok(PasswordVerdict::Right));
+    assert_eq!(hasher.verify("password", None), Ok(PasswordVerdict::Wrong));
+}
+
 #[cfg(feature = "bcrypt")]
 mod bcrypt {
     use super::*;

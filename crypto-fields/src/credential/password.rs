@@ -129,7 +129,9 @@ impl PasswordHasher {
     ///
     /// [`PasswordError::Cost`] if Argon2 knows no such cost, [`PasswordError::Failed`] without
     /// randomness.
-    pub fn new(policy: PasswordPolicy) -> Result<Self, PasswordError> {
+    pub fn new(mut policy: PasswordPolicy) -> Result<Self, PasswordError> {
+        // Else no hash of its own could be checked.
+        policy.limit = policy.limit.at_least(policy.cost);
         Ok(Self {
             permits: Permits::new(policy.concurrency, policy.max_waiting),
             nobody: argon::nobody(policy.cost)?,
@@ -156,7 +158,8 @@ impl PasswordHasher {
     }
 
     /// Whether `password` is the one whose hash is `stored`; `None` if there is no such user, whose
-    /// absence then takes as long as a wrong password.
+    /// absence then takes as long as a wrong password for a hash of the policy's cost. (A weaker or
+    /// a bcrypt hash takes another time, until its owner logs in and it is replaced.)
     ///
     /// # Errors
     ///

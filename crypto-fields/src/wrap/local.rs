@@ -13,7 +13,7 @@ use crate::secret::{KEY_LEN, SecretKey};
 ///
 /// It stands outside the database and outside the backups of the database, or it protects nothing.
 /// A file has exactly 32 bytes, or these as 64 hexadecimal digits or as base64, with or without a
-/// line end. `head -c 32 /dev/urandom > key && chmod 400 key` makes one.
+/// line end. `(umask 377; head -c 32 /dev/urandom > key)` makes one.
 ///
 /// ```no_run
 /// use crypto_fields::LocalKey;
@@ -53,12 +53,18 @@ impl LocalKey {
     }
 
     /// Reads a file. On Unix it must be readable by nobody but its owner (`chmod 400`), which is
-    /// asked of the file that was opened, not of its name.
+    /// asked of the file that was opened: a symbolic link is followed, and counts for what it
+    /// leads to.
     ///
     /// # Errors
     ///
     /// [`LocalKeyError::Io`], [`LocalKeyError::Permissions`], [`LocalKeyError::Form`].
     pub fn from_file(path: impl AsRef<Path>) -> Result<Self, LocalKeyError> {
+        // Before it is opened as well: opening a pipe would wait for whoever writes to it.
+        let path = path.as_ref();
+        if !std::fs::metadata(path).map_err(LocalKeyError::Io)?.is_file() {
+            return Err(LocalKeyError::Permissions);
+        }
         let file = std::fs::File::open(path).map_err(LocalKeyError::Io)?;
         let metadata = file.metadata().map_err(LocalKeyError::Io)?;
         if !metadata.is_file() || !private(&metadata) {
@@ -176,9 +182,35 @@ mod tests {
             assert!(matches!(refused, LocalKeyError::Permissions), "{mode:o}");
         }
         let folder = LocalKey::from_file("/").unwrap_err();
-        assert!(matches!(folder, LocalKeyError::Permissions | LocalKeyError::Io(_)));
+        assert!(matches!(folder, LocalKeyError::Permissions));
         let missing = LocalKey::from_file("/nowhere/key").unwrap_err();
         assert!(matches!(missing, LocalKeyError::Io(_)));
+    }
+
+    #[test]
+    fn a_link_is_what_it_leads_to() {
+        let folder = tempfile::tempdir().unwrap();
+        let link = folder.path().join("key");
+        let (good, open) = (file(&RAW, 0o400), file(&RAW, 0o444));
+        std::os::unix::fs::symlink(good.path(), &link).unwrap();
+        assert_eq!(
+            LocalKey::from_file(&link).unwrap().id(),
+            LocalKey::from_file(good.path()).unwrap().id()
+        );
+        std::fs::remove_file(&link).unwrap();
+        std::os::unix::fs::symlink(open.path(), &link).unwrap();
+        let refused = LocalKey::from_file(&link).unwrap_err();
+        assert!(matches!(refused, LocalKeyError::Permissions));
+    }
+
+    #[test]
+    fn a_pipe_is_refused_and_not_waited_for() {
+        let folder = tempfile::tempdir().unwrap();
+        let pipe = folder.path().join("key");
+        let made = std::process::Command::new("mkfifo").arg(&pipe).status().unwrap();
+        assert!(made.success());
+        let refused = LocalKey::from_file(&pipe).unwrap_err();
+        assert!(matches!(refused, LocalKeyError::Permissions));
     }
 
     #[test]

@@ -61,7 +61,7 @@ impl PasswordCost {
         self.memory_kib < wanted.memory_kib || self.passes < wanted.passes
     }
 
-    fn at_least(self, other: Self) -> Self {
+    pub(super) fn at_least(self, other: Self) -> Self {
         Self {
             memory_kib: std::cmp::max(self.memory_kib, other.memory_kib),
             passes: std::cmp::max(self.passes, other.passes),
