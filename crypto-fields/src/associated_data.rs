@@ -96,7 +96,8 @@ impl<'a> AssociatedData<'a> {
         Self { tenant, field, row, subject: None, path: None, extra: Vec::new() }
     }
 
-    /// Binds to a data subject too: for values under the key of a subject.
+    /// Binds to a data subject too. A key of the subject's asks for it; under a key of a group the
+    /// value is bound to the subject, and not forgotten with them.
     #[must_use]
     pub const fn subject(mut self, subject: &'a SubjectId) -> Self {
         self.subject = Some(subject);

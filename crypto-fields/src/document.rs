@@ -11,6 +11,7 @@ use crate::associated_data::path::{JsonPath, PathError};
 use crate::ciphertext::{self, TEXT_PREFIX};
 use crate::error::{OpenError, SealError};
 use crate::field::row::RowContext;
+use crate::field::value::FieldValue;
 use crate::field::{FieldCipher, FieldMode};
 use pattern::{PathPattern, Segment};
 
@@ -103,6 +104,10 @@ impl DocumentCipher {
         self.walk(document, &mut |path, value| {
             if value.as_str().is_some_and(|text| text.starts_with(TEXT_PREFIX)) {
                 return Err(DocumentError::AlreadySealed(path.clone()));
+            }
+            if !value.is_readable() {
+                let error = SealError::TooDeep;
+                return Err(DocumentError::Seal { path: path.clone(), error });
             }
             let plain = Zeroizing::new(value.to_string());
             let place = row.place(self.field.field()).path(path);

@@ -25,6 +25,9 @@ pub enum SealError {
     /// The key was destroyed after it was given out.
     #[error("the key was destroyed meanwhile")]
     Revoked,
+    /// A JSON value nested so deep that it could not be read again.
+    #[error("the value is nested too deep to be read again")]
+    TooDeep,
     /// Longer than the suite can seal in one message (64 GiB).
     #[error("the value is too long to be sealed in one message")]
     TooLong,
@@ -129,6 +132,7 @@ mod tests {
             SealError::PlainNotText,
             SealError::Random(RandomError),
             SealError::Revoked,
+            SealError::TooDeep,
             SealError::TooLong,
             SealError::WrongOwner,
         ];
@@ -140,6 +144,7 @@ mod tests {
                 "only text is written as plaintext on the way to ciphertext",
                 "the value cannot be sealed without randomness",
                 "the key was destroyed meanwhile",
+                "the value is nested too deep to be read again",
                 "the value is too long to be sealed in one message",
                 "the key belongs to another tenant or data subject than the context says",
             ]

@@ -176,6 +176,9 @@ impl FieldCipher {
         row: &RowContext<'_>,
         value: &T,
     ) -> Result<Sealed<T>, SealError> {
+        if !value.is_readable() {
+            return Err(SealError::TooDeep);
+        }
         value.with_bytes(|bytes| {
             if self.mode == FieldMode::Plain {
                 return plain::<T, _>(Sealed::from_bytes(bytes.to_vec()));
@@ -213,6 +216,9 @@ impl FieldCipher {
         row: &RowContext<'_>,
         value: &T,
     ) -> Result<SealedText<T>, SealError> {
+        if !value.is_readable() {
+            return Err(SealError::TooDeep);
+        }
         value.with_bytes(|bytes| {
             if self.mode == FieldMode::Plain {
                 let text = str::from_utf8(bytes).map_err(|_| SealError::PlainNotText)?;

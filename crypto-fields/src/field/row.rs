@@ -25,7 +25,11 @@ impl<'a> RowContext<'a> {
         Self { keys, tenant, row, subject: None, extra: Vec::new(), mode: FieldMode::Strict }
     }
 
-    /// The row is about this data subject, whose key seals it.
+    /// Binds the row to a data subject.
+    ///
+    /// **Only under a [`SubjectKey`](crate::SubjectKey) of theirs is the row forgotten with them.**
+    /// The keys of a [`Keyset`](crate::Keyset) seal it too, and go on opening it when the subject's
+    /// key was destroyed.
     #[must_use]
     pub fn subject(mut self, subject: SubjectId) -> Self {
         self.subject = Some(subject);

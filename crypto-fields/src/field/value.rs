@@ -15,6 +15,11 @@ pub trait FieldValue: Sized {
 
     /// Reads the bytes; `None` if they are of no such value.
     fn from_bytes(bytes: SecretBytes) -> Option<Self>;
+
+    /// Whether the value can be read again from its bytes. What cannot is not sealed.
+    fn is_readable(&self) -> bool {
+        true
+    }
 }
 
 impl FieldValue for String {
@@ -83,7 +88,8 @@ impl FieldValue for Uuid {
     }
 }
 
-/// As JSON text; numbers as serde_json writes them.
+/// As JSON text; numbers as serde_json writes them. Nested at most 127 deep, which is what
+/// serde_json reads.
 impl FieldValue for serde_json::Value {
     const IS_TEXT: bool = true;
 
@@ -94,6 +100,25 @@ impl FieldValue for serde_json::Value {
 
     fn from_bytes(bytes: SecretBytes) -> Option<Self> {
         serde_json::from_slice(&bytes).ok()
+    }
+
+    fn is_readable(&self) -> bool {
+        is_nested_within(self, MAX_NESTED)
+    }
+}
+
+const MAX_NESTED: usize = 127;
+
+fn is_nested_within(value: &serde_json::Value, depth: usize) -> bool {
+    let Some(below) = depth.checked_sub(1) else {
+        return !value.is_array() && !value.is_object();
+    };
+    match value {
+        serde_json::Value::Array(values) => values.iter().all(|it| is_nested_within(it, below)),
+        serde_json::Value::Object(members) => {
+            members.values().all(|it| is_nested_within(it, below))
+        }
+        _ => true,
     }
 }
 
@@ -125,6 +150,37 @@ mod tests {
     fn round<T: FieldValue + PartialEq + std::fmt::Debug>(value: T, bytes: &[u8]) {
         value.with_bytes(|made| assert_eq!(made, bytes));
         assert_eq!(T::from_bytes(SecretBytes::new(bytes.to_vec())), Some(value));
+    }
+
+    #[test]
+    fn json_that_could_not_be_read_again_is_told() {
+        let nested = |depth| {
+            (0..depth).fold(serde_json::json!(1.7976931348623157e308), |inner, at| match at % 2 {
+                0 => serde_json::json!([inner]),
+                _ => serde_json::json!({"a": inner}),
+            })
+        };
+        for depth in [0, 1, 126, 127, 128, 129, 400] {
+            let value = nested(depth);
+            let bytes = value.with_bytes(|bytes| SecretBytes::new(bytes.to_vec()));
+            let read = serde_json::Value::from_bytes(bytes);
+            assert_eq!(read.is_some(), depth <= MAX_NESTED, "{depth}");
+            assert_eq!(value.is_readable(), depth <= MAX_NESTED, "{depth}");
+            assert!(read.is_none_or(|read| read == value));
+        }
+    }
+
+    #[test]
+    fn json_numbers_are_read_as_they_were() {
+        let mut bits = 0x9e37_79b9_7f4a_7c15_u64;
+        for _ in 0..20_000 {
+            bits ^= bits << 13;
+            bits ^= bits >> 7;
+            bits ^= bits << 17;
+            let number = serde_json::json!(f64::from_bits(bits));
+            let bytes = number.with_bytes(|bytes| SecretBytes::new(bytes.to_vec()));
+            assert_eq!(serde_json::Value::from_bytes(bytes), Some(number));
+        }
     }
 
     #[test]
