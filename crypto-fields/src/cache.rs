@@ -216,7 +216,9 @@ impl KeyCache {
         let mut slots = self.lock();
         let found = slots.by_key.get(key).map(|(slot, _)| Arc::clone(slot));
         let slot = match found {
-            Some(slot) if slot.known.get().is_none_or(|it| it.1.is_within(self.policy.ttl, now)) => {
+            Some(slot)
+                if slot.known.get().is_none_or(|it| it.1.is_within(self.policy.ttl, now)) =>
+            {
                 slot
             }
             Some(stale) => {

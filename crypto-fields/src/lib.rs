@@ -103,6 +103,8 @@ mod blind_index;
 mod cache;
 mod ciphertext;
 mod clock;
+#[cfg(any(feature = "postgres", feature = "sqlite"))]
+mod column;
 mod credential;
 mod data_key;
 mod document;

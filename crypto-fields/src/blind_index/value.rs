@@ -68,51 +68,7 @@ impl fmt::Debug for BlindIndexValue {
     }
 }
 
-/// As plain bytes.
 #[cfg(any(feature = "postgres", feature = "sqlite"))]
-mod column {
-    use sqlx::encode::IsNull;
-    use sqlx::error::BoxDynError;
-    use sqlx::{Database, Decode, Encode, Type};
-
-    use super::BlindIndexValue;
-
-    impl<DB: Database> Type<DB> for BlindIndexValue
-    where
-        Vec<u8>: Type<DB>,
-    {
-        fn type_info() -> DB::TypeInfo {
-            <Vec<u8> as Type<DB>>::type_info()
-        }
-
-        fn compatible(info: &DB::TypeInfo) -> bool {
-            <Vec<u8> as Type<DB>>::compatible(info)
-        }
-    }
-
-    /// For `WHERE .. = ANY($1)`.
-    #[cfg(feature = "postgres")]
-    impl sqlx::postgres::PgHasArrayType for BlindIndexValue {
-        fn array_type_info() -> sqlx::postgres::PgTypeInfo {
-            <Vec<u8> as sqlx::postgres::PgHasArrayType>::array_type_info()
-        }
-    }
-
-    impl<'q, DB: Database> Encode<'q, DB> for BlindIndexValue
-    where
-        Vec<u8>: Encode<'q, DB>,
-    {
-        fn encode_by_ref(&self, buffer: &mut DB::ArgumentBuffer) -> Result<IsNull, BoxDynError> {
-            self.0.encode_by_ref(buffer)
-        }
-    }
-
-    impl<'r, DB: Database> Decode<'r, DB> for BlindIndexValue
-    where
-        Vec<u8>: Decode<'r, DB>,
-    {
-        fn decode(value: DB::ValueRef<'r>) -> Result<Self, BoxDynError> {
-            Vec::<u8>::decode(value).map(Self)
-        }
-    }
-}
+crate::column::column!(BlindIndexValue as Vec<u8>, |value| value.0.clone(), |bytes| Ok(Self(
+    bytes
+)));

@@ -161,6 +161,8 @@ fn hash_under(key: &MacKey, kind: Kind, parts: &[&[u8]]) -> CredentialHash {
 
 /// A keyed hash as it is stored: the key's id (8 bytes, big-endian) and an HMAC-SHA-256.
 ///
+/// With the features `sqlite` and `postgres` it binds as a BLOB or BYTEA; serialised it is base64url.
+///
 /// It holds no secret: without the key it cannot be compared with a guess. Two are compared in
 /// constant time.
 #[derive(Clone, Copy, Eq)]
@@ -247,3 +249,8 @@ impl<'de> Deserialize<'de> for CredentialHash {
             .map_err(serde::de::Error::custom)
     }
 }
+
+#[cfg(any(feature = "postgres", feature = "sqlite"))]
+crate::column::column!(CredentialHash as Vec<u8>, |hash| hash.to_bytes().to_vec(), |bytes| {
+    Self::from_bytes(&bytes).map_err(Into::into)
+});

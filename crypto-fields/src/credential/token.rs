@@ -199,6 +199,8 @@ pub struct StoredToken {
 }
 
 /// The first eight random characters of a token. Public.
+///
+/// With the features `sqlite` and `postgres` it binds as text.
 #[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
 pub struct TokenLookupId(String);
 
@@ -226,6 +228,11 @@ impl FromStr for TokenLookupId {
         Ok(Self(text.to_owned()))
     }
 }
+
+#[cfg(any(feature = "postgres", feature = "sqlite"))]
+crate::column::column!(TokenLookupId as String, |id| id.0.clone(), |text| text
+    .parse()
+    .map_err(|error: ApiTokenError| error.into()));
 
 /// What became of comparing a token with what was stored.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
