@@ -6,6 +6,7 @@ use uuid::Uuid;
 use crate::backend::Backend;
 use crate::error::DatabaseError;
 use crate::journal::Journal;
+use crate::private::SealerError;
 use crate::publish::HistoryError;
 use crate::subject::Prepared;
 
@@ -72,6 +73,9 @@ pub enum AppendError {
     /// The event breaks a limit of the format.
     #[error("the event cannot be made canonical")]
     Event(#[source] std::sync::Arc<EventError>),
+    /// The private fields could not be sealed.
+    #[error("the private fields were not sealed")]
+    PrivateFields(#[from] SealerError),
     /// The queue is full (of `try_append` only; the others wait).
     #[error("the queue is full")]
     QueueFull,
@@ -85,6 +89,9 @@ pub enum AppendError {
         /// The action.
         action: String,
     },
+    /// The sealer of private fields returned something else than the text form of format `cf1`.
+    #[error("the sealer of private fields returned what is not in format cf1")]
+    SealedForm,
     /// The entry breaks a limit of the format.
     #[error("the event cannot be sealed")]
     Seal(#[from] SealError),
@@ -129,7 +136,7 @@ impl<DB: Backend> Journal<DB> {
     /// Any [`AppendError`] but `QueueFull`. Nothing was written, with the one
     /// exception that [`AppendError::Database`] names.
     pub async fn append(&self, chain: &ChainId, event: Event) -> Result<Receipt, AppendError> {
-        let events = vec![self.prepare(chain, event)?];
+        let events = vec![self.prepare(chain, event).await?];
         let mut receipts = self.submit(chain, events).await?;
         receipts.pop().ok_or(AppendError::Closed)
     }
@@ -140,7 +147,7 @@ impl<DB: Backend> Journal<DB> {
     ///
     /// As [`append`](Self::append), and [`AppendError::QueueFull`].
     pub async fn try_append(&self, chain: &ChainId, event: Event) -> Result<Receipt, AppendError> {
-        let events = vec![self.prepare(chain, event)?];
+        let events = vec![self.prepare(chain, event).await?];
         let mut receipts = self.try_submit(chain, events).await?;
         receipts.pop().ok_or(AppendError::Closed)
     }
@@ -158,16 +165,21 @@ impl<DB: Backend> Journal<DB> {
         if events.is_empty() {
             return Ok(Vec::new());
         }
-        let prepared: Result<Vec<_>, _> =
-            events.into_iter().map(|event| self.prepare(chain, event)).collect();
-        self.submit(chain, prepared?).await
+        let mut prepared = Vec::with_capacity(events.len());
+        for event in events {
+            prepared.push(self.prepare(chain, event).await?);
+        }
+        self.submit(chain, prepared).await
     }
 
     /// Checks an event and makes it canonical, before any lock is held.
-    fn prepare(&self, chain: &ChainId, event: Event) -> Result<Prepared, AppendError> {
+    async fn prepare(&self, chain: &ChainId, event: Event) -> Result<Prepared, AppendError> {
         self.store.gate.check()?;
         refuse_reserved(&event)?;
-        Prepared::new(event, chain.tenant(), &self.store.subjects)
+        self.store.meet(chain.tenant(), &event).await?;
+        let mut prepared = Prepared::new(event, chain.tenant(), &self.store.subjects)?;
+        self.store.seal_private(chain.tenant(), &mut prepared).await?;
+        Ok(prepared)
     }
 }
 

@@ -20,6 +20,7 @@ mod index;
 mod journal;
 mod maintain;
 mod migrate;
+mod private;
 mod proof;
 mod publish;
 mod query;
@@ -50,6 +51,11 @@ pub use query::{DEFAULT_PAGE_SIZE, MAX_PAGE_SIZE, Page, Query, QueryError, Store
 pub use append::staging::Ticket;
 pub use append::transaction::{Committed, Isolation, JournalTx};
 pub use append::{AppendError, Receipt};
+
+// Private fields at rest.
+#[cfg(feature = "crypto-fields")]
+pub use private::subject_keys::SubjectKeySealer;
+pub use private::{OpenedPrivate, PrivateFieldSealer, PrivatePlace, SealerError};
 
 // What is due.
 pub use maintain::{MaintainError, Maintenance};

@@ -12,6 +12,8 @@ use audit_core::{CanonicalEvent, Event, EventError, SubjectRef, Timestamp};
 
 use crate::append::AppendError;
 use crate::backend::{Backend, Schema};
+use crate::journal::Store;
+use crate::private::SealedField;
 
 /// The longest host id of a subject, in bytes.
 const MAX_HOST: usize = 256;
@@ -27,6 +29,8 @@ pub(crate) struct Prepared {
     event: Option<Event>,
     /// The host's id of each subject and the ref that was used.
     refs: BTreeMap<String, SubjectRef>,
+    /// The private fields, where they are stored sealed: by subject and digest, as the event's own.
+    sealed: Vec<SealedField>,
     /// Whether the host gave the id, and so may have given it before.
     pub(crate) named: bool,
 }
@@ -61,12 +65,22 @@ impl Prepared {
             refs.insert(host.to_owned(), subject);
         }
         let canonical = event.canonicalize(|host| refs.get(host).copied())?;
-        Ok(Self { canonical, event: Some(event), refs, named })
+        Ok(Self { canonical, event: Some(event), refs, sealed: Vec::new(), named })
     }
 
     /// An event of the journal's own, or one that was staged: it is canonical already.
     pub(crate) const fn canonical(canonical: CanonicalEvent) -> Self {
-        Self { canonical, event: None, refs: BTreeMap::new(), named: true }
+        Self { canonical, event: None, refs: BTreeMap::new(), sealed: Vec::new(), named: true }
+    }
+
+    /// The private fields as they are stored; none where they are stored in the clear.
+    pub(crate) fn sealed(&self) -> &[SealedField] {
+        &self.sealed
+    }
+
+    /// Has the private fields stored like this.
+    pub(crate) fn set_sealed(&mut self, sealed: Vec<SealedField>) {
+        self.sealed = sealed;
     }
 
     /// The final bytes.
@@ -98,6 +112,7 @@ impl Prepared {
         }
         let refs = &self.refs;
         self.canonical = event.canonicalize(|host| refs.get(host).copied())?;
+        self.sealed.clear();
         Ok(true)
     }
 }
@@ -142,12 +157,33 @@ pub(crate) async fn settle<DB: Backend>(
         let agrees = prepared.refs.iter().all(|(host, used)| standing.get(host) == Some(used));
         if let (false, Some(event)) = (agrees, &prepared.event) {
             prepared.canonical = event.canonicalize(|host| standing.get(host).copied())?;
+            prepared.sealed.clear();
             for (host, subject) in &mut prepared.refs {
                 *subject = standing.get(host).copied().unwrap_or(*subject);
             }
         }
     }
     Ok(standing.into_iter().collect())
+}
+
+impl<DB: Backend> Store<DB> {
+    /// Looks up the subjects of an event that are not remembered, where their fields are to be
+    /// sealed: so that hardly any key is made for a ref that the directory then has otherwise.
+    pub(crate) async fn meet(&self, tenant: &str, event: &Event) -> Result<(), AppendError> {
+        if self.options.sealer.is_none() {
+            return Ok(());
+        }
+        let subjects = event.subjects().into_iter();
+        let unmet = subjects.filter(|host| self.subjects.get(tenant, host).is_none());
+        let unmet: Vec<String> = unmet.map(str::to_owned).collect();
+        if unmet.is_empty() {
+            return Ok(());
+        }
+        let mut conn = self.pool.acquire().await?;
+        let found = look_up::<DB>(&mut conn, &self.schema, tenant, &unmet).await?;
+        self.subjects.remember(tenant, found.into_iter().collect());
+        Ok(())
+    }
 }
 
 async fn look_up<DB: Backend>(

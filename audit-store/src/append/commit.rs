@@ -242,8 +242,8 @@ impl<DB: Backend> Store<DB> {
                 } else if let Some(standing) = standing.get(&id) {
                     let receipt = duplicate::receipt(&group.chain, &standing.2)?;
                     receipts.push(Place::Standing(receipt));
-                    let schema = &self.schema;
-                    duplicate::same::<DB>(conn, schema, group.id, standing, given, false).await?
+                    let place = (group.id, &group.chain);
+                    duplicate::same(conn, self, place, standing, given, false).await?
                 } else {
                     places.insert(id, accepted.len());
                     receipts.push(Place::New(accepted.len()));

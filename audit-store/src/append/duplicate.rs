@@ -6,10 +6,14 @@ use audit_core::{
     CanonicalEvent, ChainId, Disclosure, Entry, EventView, OpenDisclosure, SubjectRef,
 };
 use serde::Deserialize;
+use serde_json::json;
 
 use crate::append::{AppendError, Receipt};
 use crate::backend::append::Standing;
 use crate::backend::{Backend, Schema, integer};
+use crate::journal::Store;
+use crate::private::{PrivatePlace, SealedField};
+use crate::subject::Prepared;
 
 /// The receipt of a standing entry.
 pub(crate) fn receipt(chain: &ChainId, body: &str) -> Result<Receipt, AppendError> {
@@ -24,10 +28,13 @@ pub(crate) fn receipt(chain: &ChainId, body: &str) -> Result<Receipt, AppendErro
 /// compared by what they say. A field that has been erased meanwhile compares as equal: what it
 /// said can no longer be known, and the event around it is the same. `occurred_at` is compared only
 /// where the host gave it: staging sets one otherwise, another one at each attempt.
+///
+/// So does one that is sealed where this journal has no sealer, and every private field of an event
+/// that was staged sealed.
 pub(crate) async fn same<DB: Backend>(
     conn: &mut DB::Connection,
-    schema: &Schema,
-    chain: i64,
+    store: &Store<DB>,
+    (chain, name): (i64, &ChainId),
     standing: &Standing,
     event: &CanonicalEvent,
     timed: bool,
@@ -50,12 +57,24 @@ pub(crate) async fn same<DB: Backend>(
     }
     let says: BTreeMap<_, _> =
         event.disclosures().iter().filter_map(|field| said(field.text())).collect();
-    for row in DB::disclosure_rows(conn, schema, chain, *seq, seq.saturating_add(1)).await? {
+    if says.is_empty() {
+        return Ok(true);
+    }
+    let end = seq.saturating_add(1);
+    for row in DB::disclosure_rows(conn, &store.schema, chain, *seq, end).await? {
         let corrupt = || AppendError::Corrupt { what: "the disclosures of an entry" };
-        let (_, items) = row.read().ok_or_else(corrupt)?;
-        // A sealed one cannot be compared here.
-        for text in items.iter().filter_map(|item| item.disclosure) {
-            if said(text).is_none_or(|(name, value)| says.get(&name) != Some(&value)) {
+        let (subject, items) = row.read().ok_or_else(corrupt)?;
+        for item in items {
+            let opened = match (item.disclosure, item.sealed) {
+                (None, Some(sealed)) => {
+                    let digest = item.digest.parse().map_err(|_| corrupt())?;
+                    let place = PrivatePlace::new(name.tenant(), subject, digest);
+                    store.open_private(&place, sealed).await?
+                }
+                (plain, _) => plain.map(str::to_owned),
+            };
+            let Some(text) = opened else { continue };
+            if said(&text).is_none_or(|(name, value)| says.get(&name) != Some(&value)) {
                 return Ok(false);
             }
         }
@@ -91,25 +110,50 @@ fn said(text: &str) -> Option<(String, String)> {
     Some((open.name().to_owned(), open.value_json().to_owned()))
 }
 
-/// The staged form of disclosures: a JSON array of `{"disclosure","subject"}`.
-pub(crate) fn to_staged(disclosures: &[Disclosure]) -> String {
-    let items: Vec<_> = disclosures
-        .iter()
-        .map(|d| serde_json::json!({"disclosure": d.text(), "subject": d.subject()}))
-        .collect();
+/// The staged form of an event's private fields: a JSON array of `{"disclosure","subject"}`, or of
+/// `{"digest","sealed","subject"}`.
+pub(crate) fn to_staged(event: &Prepared) -> String {
+    let plain = |d: &Disclosure| json!({"disclosure": d.text(), "subject": d.subject()});
+    let sealed = |f: &SealedField| json!({"digest": f.digest.as_str(), "sealed": f.sealed, "subject": f.subject});
+    let items: Vec<_> = if event.sealed().is_empty() {
+        event.as_canonical().disclosures().iter().map(plain).collect()
+    } else {
+        event.sealed().iter().map(sealed).collect()
+    };
     serde_json::Value::from(items).to_string()
 }
 
-/// Reads the staged form.
-pub(crate) fn from_staged(text: &str) -> Result<Vec<Disclosure>, AppendError> {
+/// Reads a staged event.
+pub(crate) fn from_staged(body: &str, fields: &str) -> Result<Prepared, AppendError> {
     #[derive(Deserialize)]
-    struct Staged {
-        disclosure: String,
-        subject: SubjectRef,
+    #[serde(untagged)]
+    enum Staged {
+        Plain { disclosure: String, subject: SubjectRef },
+        Sealed { digest: String, sealed: String, subject: SubjectRef },
     }
-    let items: Vec<Staged> = serde_json::from_str(text)
-        .map_err(|_| AppendError::Corrupt { what: "the disclosures of a staged event" })?;
-    Ok(items.into_iter().map(|item| Disclosure::new(item.subject, item.disclosure)).collect())
+    let corrupt = || AppendError::Corrupt { what: "a staged event" };
+    let fields: Vec<Staged> = serde_json::from_str(fields).map_err(|_| corrupt())?;
+    let (mut plain, mut sealed) = (Vec::new(), Vec::new());
+    for field in fields {
+        match field {
+            Staged::Plain { disclosure, subject } => {
+                plain.push(Disclosure::new(subject, disclosure));
+            }
+            Staged::Sealed { digest, sealed: text, subject } => {
+                let digest = digest.parse().map_err(|_| corrupt())?;
+                sealed.push(SealedField { subject, digest, sealed: text });
+            }
+        }
+    }
+    let event = EventView::parse(body).map_err(|_| corrupt())?;
+    let committed = |field: &SealedField| event.commits_to(field.subject, field.digest);
+    // All in one way or all in the other.
+    if !sealed.iter().all(committed) || !(plain.is_empty() || sealed.is_empty()) {
+        return Err(corrupt());
+    }
+    let mut event = Prepared::canonical(CanonicalEvent::parse(body, plain)?);
+    event.set_sealed(sealed);
+    Ok(event)
 }
 
 /// Entries that stand under one of these ids, by id.

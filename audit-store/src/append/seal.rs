@@ -1,11 +1,12 @@
 //! Sealing: from canonical events to entries, on top of a head. No I/O.
 
-use audit_core::{CanonicalEvent, ChainId, Disclosure, Tile, Timestamp, entry};
+use audit_core::{ChainId, Digest, SubjectRef, Tile, Timestamp, entry};
 
 use crate::append::head::Head;
 use crate::append::{AppendError, Receipt, tiles};
 use crate::backend::append::{EntryRow, Move, NewDisclosures};
 use crate::backend::integer;
+use crate::subject::Prepared;
 
 /// The largest chain: seqs have 40 bits.
 const MAX_SIZE: u64 = 1 << 40;
@@ -49,14 +50,15 @@ pub(crate) fn seal<'a>(
     mut head: Head,
     chain: &ChainId,
     now: Timestamp,
-    events: impl ExactSizeIterator<Item = &'a CanonicalEvent>,
+    events: impl ExactSizeIterator<Item = &'a Prepared>,
 ) -> Result<Sealed, AppendError> {
     let before = (head.size, *head.leaf.as_bytes());
     let at = std::cmp::max(now, head.at);
     let mut rows = Vec::with_capacity(events.len());
     let mut receipts = Vec::with_capacity(events.len());
     let mut disclosures = Vec::new();
-    for event in events {
+    for prepared in events {
+        let event = prepared.as_canonical();
         let seq = head.size;
         if seq >= MAX_SIZE {
             return Err(AppendError::ChainFull { chain: chain.clone() });
@@ -73,7 +75,7 @@ pub(crate) fn seal<'a>(
         if event.is_reserved() {
             head.control = Some(seq);
         }
-        for fields in event.disclosures().chunk_by(|a, b| a.subject() == b.subject()) {
+        for fields in stored(prepared).chunk_by(|a, b| a.subject == b.subject) {
             disclosures.extend(disclosure_row(seq, fields));
         }
         rows.push(EntryRow { id: event.id(), body });
@@ -83,19 +85,54 @@ pub(crate) fn seal<'a>(
     Ok(Sealed { before, first: before.0, head, rows, disclosures, receipts })
 }
 
+/// A private field as it is stored.
+struct Stored<'a> {
+    subject: SubjectRef,
+    digest: Digest,
+    /// `disclosure` or `sealed`.
+    kind: &'static str,
+    text: &'a str,
+}
+
+/// The private fields of an event, by subject and digest: sealed where that was done.
+fn stored(event: &Prepared) -> Vec<Stored<'_>> {
+    if event.sealed().is_empty() {
+        let plain = event.as_canonical().disclosures().iter();
+        return plain
+            .map(|field| Stored {
+                subject: field.subject(),
+                digest: field.digest(),
+                kind: "disclosure",
+                text: field.text(),
+            })
+            .collect();
+    }
+    let sealed = event.sealed().iter();
+    sealed
+        .map(|field| Stored {
+            subject: field.subject,
+            digest: field.digest,
+            kind: "sealed",
+            text: &field.sealed,
+        })
+        .collect()
+}
+
 /// One subject's disclosures of one entry, in the order of the digests.
-fn disclosure_row(seq: u64, fields: &[Disclosure]) -> Option<NewDisclosures> {
-    let subject = *fields.first()?.subject().as_bytes();
+fn disclosure_row(seq: u64, fields: &[Stored<'_>]) -> Option<NewDisclosures> {
+    let subject = *fields.first()?.subject.as_bytes();
     let mut items = String::from("[");
     for field in fields {
         if items.len() > 1 {
             items.push(',');
         }
-        // Digest and disclosure are base64url: nothing to escape.
+        // Nothing of these needs to be escaped.
         items.push_str("{\"digest\":\"");
-        items.push_str(field.digest().as_str());
-        items.push_str("\",\"disclosure\":\"");
-        items.push_str(field.text());
+        items.push_str(field.digest.as_str());
+        items.push_str("\",\"");
+        items.push_str(field.kind);
+        items.push_str("\":\"");
+        items.push_str(field.text);
         items.push_str("\"}");
     }
     items.push(']');

@@ -191,12 +191,11 @@ impl<DB: Backend> Store<DB> {
                 continue;
             }
             // What cannot be read stays where it is; the verifier reports it.
-            let Ok(disclosures) = duplicate::from_staged(&row.disclosures) else { continue };
-            let Ok(event) = CanonicalEvent::parse(&row.body, disclosures) else { continue };
+            let Ok(event) = duplicate::from_staged(&row.body, &row.disclosures) else { continue };
             if let Some(standing) = standing.get(&row.event_id) {
-                let (id, timed) = (group.id, row.timed);
-                let schema = &self.schema;
-                if !duplicate::same::<DB>(conn, schema, id, standing, &event, timed).await? {
+                let (place, timed) = ((group.id, &group.chain), row.timed);
+                let given = event.as_canonical();
+                if !duplicate::same(conn, self, place, standing, given, timed).await? {
                     events.push(refused(&row)?);
                 }
             } else {
@@ -219,30 +218,36 @@ impl<DB: Backend> Store<DB> {
         conn: &mut DB::Connection,
         group: &Group,
         seq: u64,
-        event: CanonicalEvent,
+        mut event: Prepared,
         late: &mut Vec<(audit_core::SubjectRef, u64)>,
     ) -> Result<Prepared, AppendError> {
-        if event.disclosures().is_empty() {
-            return Ok(Prepared::canonical(event));
-        }
+        let plain = event.as_canonical().disclosures().iter().map(Disclosure::subject);
+        let sealed = event.sealed().iter().map(|field| field.subject);
         let mut refs: Vec<[u8; 16]> =
-            event.disclosures().iter().map(|field| *field.subject().as_bytes()).collect();
+            plain.chain(sealed).map(|subject| *subject.as_bytes()).collect();
         refs.dedup();
+        if refs.is_empty() {
+            return Ok(event);
+        }
         let erased = DB::erased(conn, &self.schema, group.chain.tenant(), &refs).await?;
         if erased.is_empty() {
-            return Ok(Prepared::canonical(event));
+            return Ok(event);
         }
         for subject in &erased {
             let subject = read_ref(subject)?;
             late.retain(|(other, _)| *other != subject);
             late.push((subject, seq));
         }
-        let kept = |field: &Disclosure| {
-            !erased.iter().any(|subject| subject.as_slice() == field.subject().as_bytes())
+        let kept = |subject: audit_core::SubjectRef| {
+            !erased.iter().any(|erased| erased.as_slice() == subject.as_bytes())
         };
-        let (text, disclosures) = event.into_parts();
-        let disclosures = disclosures.into_iter().filter(kept).collect();
-        Ok(Prepared::canonical(CanonicalEvent::parse(&text, disclosures)?))
+        let mut sealed = event.sealed().to_vec();
+        sealed.retain(|field| kept(field.subject));
+        let (text, mut plain) = event.into_canonical().into_parts();
+        plain.retain(|field| kept(field.subject()));
+        event = Prepared::canonical(CanonicalEvent::parse(&text, plain)?);
+        event.set_sealed(sealed);
+        Ok(event)
     }
 }
 

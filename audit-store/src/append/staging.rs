@@ -54,6 +54,7 @@ impl<DB: Backend> Journal<DB> {
     ) -> Result<Ticket<DB>, AppendError> {
         self.store.gate.check()?;
         refuse_reserved(&event)?;
+        self.store.meet(chain.tenant(), &event).await?;
         let prepared = Prepared::keeping(event, chain.tenant(), &self.store.subjects)?;
         let ticket = self.stage_prepared(tx, chain, prepared).await?;
         self.store.sequencer.expect();
@@ -73,12 +74,14 @@ impl<DB: Backend> Journal<DB> {
         }
         let now = store.options.clock.now();
         let timed = prepared.time(now)?;
+        store.seal_private(chain.tenant(), &mut prepared).await?;
+        let disclosures = duplicate::to_staged(&prepared);
         let event = prepared.into_canonical();
         let row = StagedRow {
             id: 0,
             event_id: event.id(),
             body: event.as_str().to_owned(),
-            disclosures: duplicate::to_staged(event.disclosures()),
+            disclosures,
             timed,
         };
         DB::insert_staged(tx, &store.schema, (id, chain), &row, now.as_micros()).await?;
@@ -153,7 +156,8 @@ impl<DB: Backend> Ticket<DB> {
         let found = duplicate::standing::<DB>(&mut conn, schema, *id, &ids).await?;
         let Some(standing) = found.values().next() else { return Ok(None) };
         let (event, timed) = (&self.event, self.timed);
-        if duplicate::same::<DB>(&mut conn, schema, *id, standing, event, timed).await? {
+        let place = (*id, chain);
+        if duplicate::same(&mut *conn, &self.store, place, standing, event, timed).await? {
             return duplicate::receipt(chain, &standing.2).map(Some);
         }
         Err(AppendError::DuplicateId { chain: chain.clone(), id: self.event.id() })

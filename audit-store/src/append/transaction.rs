@@ -95,8 +95,10 @@ impl<DB: Backend> JournalTx<DB> {
         let store = &self.journal.store;
         store.gate.check()?;
         refuse_reserved(&event)?;
-        let prepared = Prepared::keeping(event, chain.tenant(), &store.subjects)?;
+        store.meet(chain.tenant(), &event).await?;
+        let mut prepared = Prepared::keeping(event, chain.tenant(), &store.subjects)?;
         store.chain_id(&mut self.tx, chain).await?;
+        store.seal_private(chain.tenant(), &mut prepared).await?;
         self.events.push((chain.clone(), prepared));
         Ok(())
     }

@@ -158,7 +158,7 @@ impl<DB: Backend> Store<DB> {
         events: &[Prepared],
     ) -> Result<Option<Sealed>, AppendError> {
         let Some(head) = group.slot.take() else { return Ok(None) };
-        let events = events.iter().map(Prepared::as_canonical);
+        let events = events.iter();
         seal::seal(head, &group.chain, self.options.clock.now(), events).map(Some)
     }
 
@@ -173,12 +173,15 @@ impl<DB: Backend> Store<DB> {
         let tenant = group.chain.tenant();
         let schema = &self.schema;
         let subjects = settle::<DB>(conn, schema, tenant, events).await?;
+        for event in &mut *events {
+            self.seal_private(tenant, event).await?;
+        }
         if tiles::fills(&head, events.len()) {
             tiles::know_tail::<DB>(conn, schema, &mut head).await?;
         }
         let now = self.options.clock.now();
-        let canonical = events.iter().map(|event| event.as_canonical());
-        let mut sealed = seal::seal(head, &group.chain, now, canonical)?;
+        let prepared = events.iter().map(|event| &**event);
+        let mut sealed = seal::seal(head, &group.chain, now, prepared)?;
         let mut tiles = tiles::lowest(&mut sealed)?;
         tiles::above::<DB>(conn, schema, &sealed, &mut tiles).await?;
         let rows = std::mem::take(&mut sealed.rows);

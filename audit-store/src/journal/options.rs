@@ -5,6 +5,7 @@ use std::time::Duration;
 
 use audit_core::{Clock, JournalName, SystemClock};
 
+use crate::private::PrivateFieldSealer;
 use crate::publish::{CheckpointSigner, CheckpointSink};
 
 /// How a journal is created or opened. Every default is a constant of this type.
@@ -25,6 +26,7 @@ pub struct JournalOptions {
     pub(crate) unverified_open_allowed: bool,
     pub(crate) record_private_reads: bool,
     pub(crate) read_only: bool,
+    pub(crate) sealer: Option<Arc<dyn PrivateFieldSealer>>,
 }
 
 impl JournalOptions {
@@ -63,6 +65,7 @@ impl JournalOptions {
             unverified_open_allowed: false,
             record_private_reads: false,
             read_only: false,
+            sealer: None,
         }
     }
 
@@ -148,6 +151,15 @@ impl JournalOptions {
     #[must_use]
     pub const fn read_only(mut self) -> Self {
         self.read_only = true;
+        self
+    }
+
+    /// Seals private fields before they are stored, and opens them for
+    /// [`Journal::read_private`](crate::Journal::read_private). What was stored in the clear before
+    /// stays so. Without one private fields stand beside the entry in the clear.
+    #[must_use]
+    pub fn private_fields(mut self, sealer: impl PrivateFieldSealer + 'static) -> Self {
+        self.sealer = Some(Arc::new(sealer));
         self
     }
 

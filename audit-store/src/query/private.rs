@@ -12,6 +12,7 @@ use crate::backend::rows::StoredItem;
 use crate::backend::{Backend, integer};
 use crate::error::DatabaseError;
 use crate::journal::Journal;
+use crate::private::{PrivatePlace, SealerError};
 
 /// The action of the event that records a reading of private fields.
 pub const PRIVATE_READ: &str = "private.read";
@@ -46,7 +47,7 @@ pub enum PrivateField {
         /// Its value.
         value: Value,
     },
-    /// The field is sealed under a key that the journal does not hold.
+    /// The field is sealed, and the journal was opened without a sealer.
     Sealed {
         /// Whom it is about.
         subject: SubjectRef,
@@ -83,6 +84,9 @@ pub enum ReadPrivateError {
     /// The stored text is no entry; verification says more.
     #[error("the stored entry cannot be read")]
     Entry(#[from] EntryError),
+    /// A sealed field could not be opened.
+    #[error("the private fields could not be opened")]
+    PrivateFields(#[from] SealerError),
     /// The entry does not commit to what is stored beside it; verification says more.
     #[error("the entry does not commit to the stored disclosures")]
     Uncommitted,
@@ -104,7 +108,9 @@ impl From<sqlx::Error> for ReadPrivateError {
 }
 
 impl<DB: Backend> Journal<DB> {
-    /// Reads the private fields of an entry, as far as they have not been erased.
+    /// Reads the private fields of an entry, as far as they have not been erased: those that are
+    /// sealed, too, where the options have a sealer
+    /// ([`private_fields`](crate::JournalOptions::private_fields)).
     ///
     /// Where the options ask for it
     /// ([`record_private_reads`](crate::JournalOptions::record_private_reads)), the reading is
@@ -139,27 +145,50 @@ impl<DB: Backend> Journal<DB> {
             self.append(chain, event).await?;
         }
         let mut conn = self.store.pool.acquire().await?;
-        let mut fields = Vec::new();
         let (first, end) = (integer(seq), integer(seq.saturating_add(1)));
-        for row in DB::disclosure_rows(&mut conn, schema, id, first, end).await? {
+        let rows = DB::disclosure_rows(&mut conn, schema, id, first, end).await?;
+        drop(conn);
+        let mut fields = Vec::new();
+        for row in rows {
             let (subject, items) = row.read().ok_or(ReadPrivateError::Uncommitted)?;
             for item in items {
-                fields.push(field(&entry, subject, &item).ok_or(ReadPrivateError::Uncommitted)?);
+                let stored = field(&entry, subject, &item).ok_or(ReadPrivateError::Uncommitted)?;
+                fields.extend(self.opened(chain.tenant(), stored).await?);
             }
         }
         Ok(fields)
     }
+
+    /// A stored field, opened where the journal has a sealer; nothing where it is erased.
+    async fn opened(
+        &self,
+        tenant: &str,
+        stored: PrivateField,
+    ) -> Result<Option<PrivateField>, ReadPrivateError> {
+        let PrivateField::Sealed { subject, digest, sealed } = &stored else {
+            return Ok(Some(stored));
+        };
+        if self.store.options.sealer.is_none() {
+            return Ok(Some(stored));
+        }
+        let place = PrivatePlace::new(tenant, *subject, *digest);
+        let Some(text) = self.store.open_private(&place, sealed).await? else { return Ok(None) };
+        plain(*subject, *digest, &text).map(Some).ok_or(ReadPrivateError::Uncommitted)
+    }
+}
+
+/// A disclosure as a field, if the digest is its own.
+fn plain(subject: SubjectRef, digest: Digest, text: &str) -> Option<PrivateField> {
+    let disclosure = Disclosure::new(subject, text.to_owned());
+    let open = disclosure.open().ok().filter(|_| disclosure.digest() == digest)?;
+    Some(PrivateField::Plain { subject, pointer: open.name().to_owned(), value: open.value() })
 }
 
 /// A stored item as a field, if the entry commits to it.
 fn field(entry: &Entry<'_>, subject: SubjectRef, item: &StoredItem<'_>) -> Option<PrivateField> {
     let digest: Digest = item.digest.parse().ok()?;
     let field = match (item.disclosure, item.sealed) {
-        (Some(text), None) => {
-            let disclosure = Disclosure::new(subject, text.to_owned());
-            let open = disclosure.open().ok().filter(|_| disclosure.digest() == digest)?;
-            PrivateField::Plain { subject, pointer: open.name().to_owned(), value: open.value() }
-        }
+        (Some(text), None) => plain(subject, digest, text)?,
         (None, Some(sealed)) => PrivateField::Sealed { subject, digest, sealed: sealed.to_owned() },
         _ => return None,
     };

@@ -1,0 +1,109 @@
+//! Private fields under the keys of data subjects that `crypto-fields` keeps.
+
+use std::fmt;
+use std::sync::Arc;
+
+use audit_core::SubjectRef;
+use crypto_fields::{
+    FieldCipher, FieldId, NameError, OpenError, Purpose, RowContext, RowKey, SealedText, SubjectId,
+    SubjectKey, SubjectKeyError, SubjectKeyStore, SubjectKeys, TenantId,
+};
+
+use super::{OpenedPrivate, PrivateFieldSealer, PrivatePlace, SealerError};
+use crate::BoxFuture;
+
+/// Seals private fields under the key of their data subject.
+///
+/// The id of a subject is its ref there ([`subject_id`](Self::subject_id)), so that the table of
+/// keys names nobody either. What is sealed is bound to the tenant, the subject and the digest that
+/// the entry commits to.
+#[derive(Debug)]
+pub struct SubjectKeySealer<S> {
+    keys: Arc<SubjectKeys<S>>,
+    cipher: FieldCipher,
+}
+
+impl<S: SubjectKeyStore> SubjectKeySealer<S> {
+    /// Over these keys.
+    ///
+    /// # Errors
+    ///
+    /// None with this version: the name under which fields are sealed is a constant.
+    pub fn new(keys: Arc<SubjectKeys<S>>) -> Result<Self, NameError> {
+        Ok(Self { keys, cipher: FieldCipher::new(FieldId::new("audit.disclosure")?) })
+    }
+
+    /// The id under which the key of a data subject is kept, and destroyed: its 32 digits.
+    ///
+    /// # Errors
+    ///
+    /// None with this version: digits are an id.
+    pub fn subject_id(subject: SubjectRef) -> Result<SubjectId, NameError> {
+        SubjectId::new(subject.to_string())
+    }
+}
+
+/// A place in the words of `crypto-fields`.
+struct Place {
+    tenant: TenantId,
+    subject: SubjectId,
+    row: RowKey,
+}
+
+impl Place {
+    fn of(place: &PrivatePlace) -> Result<Self, SealerError> {
+        Ok(Self {
+            tenant: TenantId::new(place.tenant.clone()).map_err(SealerError::unavailable)?,
+            subject: SubjectId::new(place.subject.to_string()).map_err(SealerError::unavailable)?,
+            row: RowKey::text(place.digest.as_str()).map_err(SealerError::unavailable)?,
+        })
+    }
+
+    fn under(self, key: &SubjectKey) -> RowContext<'_> {
+        RowContext::new(key, self.tenant, self.row).subject(self.subject)
+    }
+}
+
+impl<S: SubjectKeyStore + fmt::Debug> PrivateFieldSealer for SubjectKeySealer<S> {
+    fn seal<'a>(
+        &'a self,
+        place: &'a PrivatePlace,
+        disclosure: &'a str,
+    ) -> BoxFuture<'a, Result<String, SealerError>> {
+        Box::pin(async move {
+            let place = Place::of(place)?;
+            let key = self.keys.sealing(&place.tenant, &place.subject, Purpose::Seal).await;
+            let key = key.map_err(SealerError::unavailable)?;
+            let sealed = self.cipher.seal_text(&place.under(&key), &disclosure.to_owned());
+            sealed.map(SealedText::into_text).map_err(SealerError::unavailable)
+        })
+    }
+
+    fn open<'a>(
+        &'a self,
+        place: &'a PrivatePlace,
+        sealed: &'a str,
+    ) -> BoxFuture<'a, Result<OpenedPrivate, SealerError>> {
+        Box::pin(async move {
+            let place = Place::of(place)?;
+            let key = self.keys.opening(&place.tenant, &place.subject, Purpose::Seal).await;
+            let key = match key {
+                Ok(key) => key,
+                Err(SubjectKeyError::Destroyed { .. }) => return Ok(OpenedPrivate::Destroyed),
+                Err(error) => return Err(SealerError::unavailable(error)),
+            };
+            let sealed = SealedText::<String>::from_text(sealed.to_owned());
+            match self.cipher.open_text(&place.under(&key), &sealed) {
+                Ok(disclosure) => Ok(OpenedPrivate::Disclosure(disclosure)),
+                // Destroyed by another task since the key was had.
+                Err(OpenError::Destroyed { .. } | OpenError::Revoked { .. }) => {
+                    Ok(OpenedPrivate::Destroyed)
+                }
+                Err(OpenError::Authentication | OpenError::Malformed(_) | OpenError::NotSealed) => {
+                    Err(SealerError::NotAuthentic)
+                }
+                Err(error) => Err(SealerError::unavailable(error)),
+            }
+        })
+    }
+}
