@@ -138,8 +138,15 @@ impl<DB: Backend> Journal<DB> {
 }
 
 /// Verifies the journal behind `pool` from one snapshot: every entry's bytes, links and order, the
-/// tree and its stored tiles, every checkpoint, every disclosure, the query index, the event ids
-/// and the head rows. Writes nothing; needs no signing key and no open [`Journal`].
+/// tree and its stored tiles, every checkpoint, every disclosure, the query index, the event ids,
+/// the head rows and the journal's own row. Writes nothing; needs no signing key and no open
+/// [`Journal`].
+///
+/// What nothing commits to is not judged: staged events, the directory of subjects, how far
+/// checkpoints are signed and published, and the database's own objects (views, triggers). That no
+/// event id stands twice is left to the unique index while that is as it was made, and looked for
+/// where it is not. A chain of which nothing at all is left is missed only where the auditor names
+/// it or holds a checkpoint of it.
 ///
 /// `schema` is the journal's schema on PostgreSQL, `audit` by default; SQLite has none.
 ///

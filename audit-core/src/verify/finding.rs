@@ -34,7 +34,8 @@ pub enum FindingCode {
     Malformed,
     /// A record is absent and no pruning entry covers it, or a reserved one is absent.
     Missing,
-    /// The query index, the event id or the head row says something else than the entries.
+    /// The query index, the event id, the head row or the journal's own row says something else than
+    /// the entries.
     Projection,
     /// The chain's own schedule forbade a pruning.
     PrunedTooEarly,

@@ -27,12 +27,29 @@ pub trait VerifySql: Database {
         count: usize,
     ) -> impl Future<Output = sqlx::Result<Vec<Transaction<'static, Self>>>> + Send;
 
-    /// The least chain id above `above` that has an entry, whether it has a head row or not.
+    /// The least chain id above `above` of which an entry, a disclosure, a tile or a checkpoint is
+    /// stored, whether it has a head row or not.
     fn next_chain(
         conn: &mut Self::Connection,
         schema: &Schema,
         above: i64,
     ) -> impl Future<Output = sqlx::Result<Option<i64>>> + Send;
+
+    /// The least seq from `from` on of which disclosures are stored.
+    fn disclosed_from(
+        conn: &mut Self::Connection,
+        schema: &Schema,
+        chain: i64,
+        from: i64,
+    ) -> impl Future<Output = sqlx::Result<Option<i64>>> + Send;
+
+    /// The first and the last of several entries under one event id, if there are such. None are
+    /// looked for while the unique index that keeps them out is as it was made.
+    fn repeated_id(
+        conn: &mut Self::Connection,
+        schema: &Schema,
+        chain: i64,
+    ) -> impl Future<Output = sqlx::Result<Option<(i64, i64)>>> + Send;
 
     /// The greatest seq that stands in a chain.
     fn last_seq(

@@ -19,7 +19,8 @@ const LISTED_FAULTS: usize = 100;
 /// and that it is what its manifest says. Blocks, and computes on as many threads as the options
 /// say.
 ///
-/// Memory stays bounded whatever the bundle holds: a few megabytes for each thread.
+/// Memory stays bounded whatever the bundle holds: a few megabytes for each thread. So it is not
+/// looked for whether an event id stands twice in the chain; in a database that is.
 ///
 /// [`verify_pool`]: crate::verify_pool
 ///

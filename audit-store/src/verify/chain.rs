@@ -4,14 +4,15 @@ use std::collections::BTreeSet;
 use std::sync::{Mutex, PoisonError};
 
 use audit_core::{
-    ChainId, ChainReport, ChainVerifier, Entry, Finding, FindingCode, HeadRow, InputKind, LeafHash,
-    Timestamp, VerificationReport,
+    ChainId, ChainReport, ChainVerifier, Entry, Evidence, EvidenceSource, Finding, FindingCode,
+    HeadRow, InputKind, LeafHash, Reserved, SignedCheckpoint, Timestamp, VerificationReport,
 };
 use futures_util::{StreamExt, TryStreamExt, stream};
 use sqlx::{Pool, Transaction};
 use tokio::sync::Semaphore;
 
 use crate::backend::rows::ChainRow;
+use crate::backend::setup::JournalRow;
 use crate::backend::{Backend, Schema};
 use crate::verify::block::{self, BLOCK, Place};
 use crate::verify::index::{self, IndexCheck};
@@ -62,6 +63,7 @@ pub(super) async fn verify_chains<DB: Backend>(
     let conn: &mut DB::Connection = &mut own;
     let readers = Readers::new(snapshots);
     let rows = DB::chain_rows(conn, schema).await?;
+    let journal = DB::journal_row(conn, schema).await?;
     // A chain that the auditor names, or holds a checkpoint of, has to be there.
     let held = options.policy.outside().map(|held| held.checkpoint().origin.chain());
     let all = options.chains.is_empty();
@@ -77,7 +79,8 @@ pub(super) async fn verify_chains<DB: Backend>(
             Some(chain) => (chain, None),
             None => (name_of::<DB>(conn, schema, row).await?, Some("the head row names no chain")),
         };
-        reports.push(verify_chain(&readers, conn, schema, options, &chain, row, oddity).await?);
+        let stored = Stored { chain: &chain, row, journal: journal.as_ref(), oddity };
+        reports.push(verify_chain(&readers, conn, schema, options, &stored).await?);
     }
     let known: BTreeSet<i64> = rows.iter().map(|row| row.id).collect();
     let mut above = 0;
@@ -89,9 +92,9 @@ pub(super) async fn verify_chains<DB: Backend>(
         let row = headless::<DB>(conn, schema, id).await?;
         let chain = name_of::<DB>(conn, schema, &row).await?;
         if all || wanted.contains(&chain) {
-            let oddity = Some("the chain has entries, but no head row");
-            reports
-                .push(verify_chain(&readers, conn, schema, options, &chain, &row, oddity).await?);
+            let oddity = Some("the chain has lost its head row");
+            let stored = Stored { chain: &chain, row: &row, journal: journal.as_ref(), oddity };
+            reports.push(verify_chain(&readers, conn, schema, options, &stored).await?);
         }
     }
     for chain in wanted {
@@ -103,18 +106,88 @@ pub(super) async fn verify_chains<DB: Backend>(
     Ok(VerificationReport::new(reports))
 }
 
-/// The name that the chain's own entries give it, where its head row gives none.
+/// The name that the chain's own entries give it, or its newest checkpoint, where its head row gives
+/// none.
 async fn name_of<DB: Backend>(
     conn: &mut DB::Connection,
     schema: &Schema,
     row: &ChainRow,
 ) -> Result<ChainId, VerifyError> {
     let page = DB::packed_entries(conn, schema, row.id, 0, 1).await?;
-    let bytes = page.iter().next().map(|(.., bytes)| bytes).unwrap_or_default();
-    let entry = std::str::from_utf8(bytes).ok().and_then(|text| Entry::parse(text).ok());
-    let named = entry.and_then(|entry| entry.chain().parse().ok());
-    let numbered = || ChainId::new("unnamed", &row.id.to_string());
-    named.map_or_else(|| numbered().map_err(|_| VerifyError::Interrupted), Ok)
+    let first = page.iter().next().map(|(.., bytes)| bytes).unwrap_or_default();
+    let entry = std::str::from_utf8(first).ok().and_then(|text| Entry::parse(text).ok());
+    if let Some(chain) = entry.and_then(|entry| entry.chain().parse().ok()) {
+        return Ok(chain);
+    }
+    let (none, all) = ((0, -1), (i64::MAX, i64::MAX));
+    let stored = DB::checkpoint_rows(conn, schema, row.id, none, all, 1).await?;
+    let signed = stored.first().and_then(|row| SignedCheckpoint::parse(&row.note).ok());
+    if let Some(signed) = signed {
+        return Ok(signed.checkpoint().origin.chain().clone());
+    }
+    ChainId::new("unnamed", &row.id.to_string()).map_err(|_| VerifyError::Interrupted)
+}
+
+/// What of a chain does not lie in blocks.
+struct Stored<'a> {
+    chain: &'a ChainId,
+    row: &'a ChainRow,
+    journal: Option<&'a JournalRow>,
+    /// What is wrong with its head row, so that this is not to be compared.
+    oddity: Option<&'static str>,
+}
+
+impl Stored<'_> {
+    /// Findings about what lies beside the entries and belongs to none of them.
+    async fn examine<DB: Backend>(
+        &self,
+        conn: &mut DB::Connection,
+        schema: &Schema,
+        end: i64,
+        verifier: &mut ChainVerifier,
+    ) -> Result<(), VerifyError> {
+        let Self { chain, row, .. } = *self;
+        if let Some(message) = self.oddity {
+            verifier.report(Finding::at(FindingCode::Projection, chain, 0, message));
+        }
+        if let Some(seq) = DB::disclosed_from(conn, schema, row.id, end).await? {
+            let message = "disclosures are stored of an entry that the chain has not";
+            let seq = u64::try_from(seq).unwrap_or(0);
+            verifier.report(Finding::at(FindingCode::Disclosure, chain, seq, message));
+        }
+        if let Some((first, last)) = DB::repeated_id(conn, schema, row.id).await? {
+            let message = "several entries have one event id";
+            let unsigned = |seq: i64| u64::try_from(seq).unwrap_or(0);
+            let finding = Finding::within(
+                FindingCode::Malformed,
+                chain,
+                unsigned(first),
+                unsigned(last),
+                message,
+            );
+            verifier.report(finding);
+        }
+        let page = DB::packed_entries(conn, schema, row.id, 0, 1).await?;
+        let opening = page.iter().next().map(|(.., bytes)| bytes).unwrap_or_default();
+        let opening = std::str::from_utf8(opening).ok().and_then(|text| Entry::parse(text).ok());
+        if let Some(Ok(Some(Reserved::Opened { key, name }))) =
+            opening.as_ref().map(Entry::reserved)
+        {
+            let found = match self.journal {
+                Some(journal) if journal.name == name.as_str() && journal.key == key => {
+                    return Ok(());
+                }
+                Some(journal) => format!("{} {}", journal.name, journal.key),
+                None => "none".to_owned(),
+            };
+            let message = "the journal's row is not what the chain was opened under";
+            let finding = Finding::at(FindingCode::Projection, chain, 0, message);
+            let evidence =
+                Evidence::new(EvidenceSource::HeadRow, format_args!("{name} {key}"), found);
+            verifier.report(finding.with(evidence));
+        }
+        Ok(())
+    }
 }
 
 /// What a head row would say of a chain that has lost it.
@@ -142,10 +215,9 @@ async fn verify_chain<DB: Backend>(
     conn: &mut DB::Connection,
     schema: &Schema,
     options: &VerifyOptions,
-    chain: &ChainId,
-    row: &ChainRow,
-    oddity: Option<&'static str>,
+    stored: &Stored<'_>,
 ) -> Result<ChainReport, VerifyError> {
+    let Stored { chain, row, oddity, .. } = *stored;
     let last = DB::last_seq(conn, schema, row.id).await?;
     let incarnations = DB::incarnations(conn, schema, row.id).await?;
     let unsealed = DB::unsealed(conn, schema, row.id).await?;
@@ -154,9 +226,7 @@ async fn verify_chain<DB: Backend>(
     let end = last.map_or(0, |last| last.saturating_add(1));
     let total = u64::try_from(end).unwrap_or(0);
     let mut verifier = ChainVerifier::new(chain, InputKind::Database, options.policy.clone());
-    if let Some(message) = oddity {
-        verifier.report(Finding::at(FindingCode::Projection, chain, 0, message));
-    }
+    stored.examine::<DB>(conn, schema, end, &mut verifier).await?;
     let now = options.clock.now().as_micros();
     let age = unsealed.oldest.map(|oldest| {
         u64::try_from(now.saturating_sub(oldest.as_micros()) / 1_000_000).unwrap_or(0)

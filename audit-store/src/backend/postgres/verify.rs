@@ -38,10 +38,57 @@ impl VerifySql for Postgres {
         schema: &Schema,
         above: i64,
     ) -> sqlx::Result<Option<i64>> {
-        sqlx::query_scalar(schema.sql("SELECT min(chain) FROM audit.entry WHERE chain > $1"))
-            .bind(above)
-            .fetch_one(conn)
-            .await
+        sqlx::query_scalar(schema.sql(
+            "SELECT min(chain) FROM (
+                SELECT min(chain) AS chain FROM audit.entry WHERE chain > $1
+                UNION ALL SELECT min(chain) FROM audit.disclosure WHERE chain > $1
+                UNION ALL SELECT min(chain) FROM audit.tile WHERE chain > $1
+                UNION ALL SELECT min(chain) FROM audit.checkpoint WHERE chain > $1) AS stored",
+        ))
+        .bind(above)
+        .fetch_one(conn)
+        .await
+    }
+
+    async fn disclosed_from(
+        conn: &mut PgConnection,
+        schema: &Schema,
+        chain: i64,
+        from: i64,
+    ) -> sqlx::Result<Option<i64>> {
+        sqlx::query_scalar(
+            schema.sql("SELECT min(seq) FROM audit.disclosure WHERE chain = $1 AND seq >= $2"),
+        )
+        .bind(chain)
+        .bind(from)
+        .fetch_one(conn)
+        .await
+    }
+
+    async fn repeated_id(
+        conn: &mut PgConnection,
+        schema: &Schema,
+        chain: i64,
+    ) -> sqlx::Result<Option<(i64, i64)>> {
+        let kept_out: bool = sqlx::query_scalar(schema.sql(
+            "SELECT EXISTS (SELECT FROM pg_index
+             WHERE indrelid = 'audit.entry'::regclass AND indisunique AND indisvalid
+             AND indpred IS NULL AND indnkeyatts = 2
+             AND pg_get_indexdef(indexrelid, 1, false) IN ('chain', 'id')
+             AND pg_get_indexdef(indexrelid, 2, false) IN ('chain', 'id'))",
+        ))
+        .fetch_one(&mut *conn)
+        .await?;
+        if kept_out {
+            return Ok(None);
+        }
+        sqlx::query_as(schema.sql(
+            "SELECT min(seq), max(seq) FROM audit.entry WHERE chain = $1
+             GROUP BY id HAVING count(*) > 1 ORDER BY 1 LIMIT 1",
+        ))
+        .bind(chain)
+        .fetch_optional(conn)
+        .await
     }
 
     async fn last_seq(

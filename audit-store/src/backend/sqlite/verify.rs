@@ -53,10 +53,57 @@ impl VerifySql for Sqlite {
         _schema: &Schema,
         above: i64,
     ) -> sqlx::Result<Option<i64>> {
-        sqlx::query_scalar("SELECT min(position) >> 40 FROM audit_entry WHERE position >= ?1")
-            .bind(position(above.wrapping_add(1), 0))
-            .fetch_one(conn)
-            .await
+        sqlx::query_scalar(
+            "SELECT min(chain) FROM (
+                SELECT min(position) >> 40 AS chain FROM audit_entry WHERE position >= ?1
+                UNION ALL SELECT min(position) >> 40 FROM audit_disclosure WHERE position >= ?1
+                UNION ALL SELECT min(chain) FROM audit_tile WHERE chain > ?2
+                UNION ALL SELECT min(chain) FROM audit_checkpoint WHERE chain > ?2)",
+        )
+        .bind(position(above.wrapping_add(1), 0))
+        .bind(above)
+        .fetch_one(conn)
+        .await
+    }
+
+    async fn disclosed_from(
+        conn: &mut SqliteConnection,
+        _schema: &Schema,
+        chain: i64,
+        from: i64,
+    ) -> sqlx::Result<Option<i64>> {
+        sqlx::query_scalar(
+            "SELECT min(position) & 1099511627775 FROM audit_disclosure
+             WHERE position >= ?1 AND position < ?2",
+        )
+        .bind(position(chain, from))
+        .bind(position(chain.wrapping_add(1), 0))
+        .fetch_one(conn)
+        .await
+    }
+
+    async fn repeated_id(
+        conn: &mut SqliteConnection,
+        _schema: &Schema,
+        chain: i64,
+    ) -> sqlx::Result<Option<(i64, i64)>> {
+        let index: Option<String> =
+            sqlx::query_scalar("SELECT sql FROM sqlite_schema WHERE name = 'audit_entry_id'")
+                .fetch_optional(&mut *conn)
+                .await?;
+        let made = "CREATE UNIQUE INDEX audit_entry_id ON audit_entry (id, position >> 40)";
+        if index.as_deref() == Some(made) {
+            return Ok(None);
+        }
+        sqlx::query_as(
+            "SELECT min(position) & 1099511627775, max(position) & 1099511627775 FROM audit_entry
+             WHERE position >= ?1 AND position < ?2 GROUP BY id HAVING count(*) > 1
+             ORDER BY 1 LIMIT 1",
+        )
+        .bind(position(chain, 0))
+        .bind(position(chain.wrapping_add(1), 0))
+        .fetch_optional(conn)
+        .await
     }
 
     async fn last_seq(

@@ -276,6 +276,31 @@ pub(crate) const CASES: &[Case] = &[
         ],
         (Checkpoint, 599, 599),
     ),
+    case(
+        "what is left of a chain without its entries and head row",
+        &["DELETE FROM {entry} WHERE {from 0}", "DELETE FROM {chain} WHERE id = 1"],
+        (Truncated, 0, 699),
+    ),
+    case(
+        "disclosures of an entry that there is not",
+        &["UPDATE {disclosure} SET {set 900} WHERE {at 42}"],
+        (Disclosure, 900, 900),
+    ),
+    case(
+        "one event id for two entries",
+        &[
+            "{unindex}",
+            "UPDATE {entry} SET id = (SELECT id FROM {entry} WHERE {at 40}) WHERE {at 41}",
+        ],
+        (Malformed, 40, 41),
+    ),
+    case(
+        "the journal's name",
+        &["UPDATE {journal} SET name = 'other.example.com'"],
+        (Projection, 0, 0),
+    ),
+    case("the journal's key", &["UPDATE {journal} SET key = 'other'"], (Projection, 0, 0)),
+    case("the journal's row deleted", &["DELETE FROM {journal}"], (Projection, 0, 0)),
     // The query index: derived from the entries.
     case(
         "a page of the index deleted",
@@ -340,6 +365,8 @@ fn token_for(token: &str, postgres: bool) -> String {
         ("zeros", _) => {
             token_for(&format!("bytes {}", "00".repeat(argument.parse().unwrap())), postgres)
         }
+        ("unindex", false) => "DROP INDEX audit_entry_id".into(),
+        ("unindex", true) => "ALTER TABLE audit.entry DROP CONSTRAINT entry_id".into(),
         ("bytes", false) => format!("x'{argument}'"),
         ("bytes", true) => format!("'\\x{argument}'::bytea"),
         (table, false) => format!("audit_{table}"),

@@ -166,10 +166,13 @@ pub(crate) async fn history_signed_again_with_another_key_is_not_shown<
             format!("UPDATE {{checkpoint}} SET note = '{note}' WHERE chain = 1 AND size = {size}");
         run::<T>(&pool, &statement).await;
     }
-    run::<T>(&pool, &format!("UPDATE {{journal}} SET key = '{}'", forger.verifier())).await;
     let report = original.audit(&pool, false).await;
     assert_eq!(report.verdict, Verdict::Unproven, "{report}");
     assert_eq!(report.information.unknown_key, 3, "{report}");
+    // The row that tells the key is held against the entry that opened the chain.
+    run::<T>(&pool, &format!("UPDATE {{journal}} SET key = '{}'", forger.verifier())).await;
+    let report = original.audit(&pool, false).await;
+    assert!(report.findings().any(|finding| finding.code == FindingCode::Projection), "{report}");
     let report = original.audit(&pool, true).await;
     assert!(report.findings().any(|finding| finding.code == FindingCode::RolledBack), "{report}");
     pool.close().await;
