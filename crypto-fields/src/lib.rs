@@ -15,6 +15,8 @@
 //! | seal parts of a JSON document, or a file | [`DocumentCipher`], [`StreamKey`] |
 //! | move a column from plaintext to ciphertext | [`FieldMode`] |
 //! | make keys, rotate and destroy them | [`KeysetManager`], [`Keyset`], [`Census`] |
+//! | keep wrapped keys in a database (feature `sqlite` or `postgres`) | [`KeyStore`] |
+//! | seal a living table anew under another key, and count | [`Rotator`], [`SealedColumn`] |
 //! | keep the root key in a file, a passphrase, a key service | [`LocalKey`], [`PassphraseKey`], [`KeyWrapper`] |
 //! | forget a person | [`SubjectKeys`], [`EpochKeys`], [`CryptoErasure`] |
 //! | look up by an encrypted value | [`BlindIndex`] |
@@ -89,7 +91,7 @@
 //! # Features
 //!
 //! None is on by default. `derive` adds `#[derive(SealFields)]`; `sqlite` and `postgres` make
-//! [`Sealed`] a column, and bring what keeps keys in a database; `testkit` adds the test that whoever
+//! [`Sealed`] a column, and bring what keeps keys in a database and rotates tables; `testkit` adds the test that whoever
 //! writes a [`KeyWrapper`] runs; `bcrypt` reads old password hashes. Without a feature the crate does
 //! no I/O but to read the file of a [`LocalKey`], and starts no thread or task.
 

@@ -133,7 +133,8 @@ impl<DB: Backend> Rotator<DB> {
     ///
     /// # Errors
     ///
-    /// [`RotationError::Busy`], [`RotationError::NoSuchColumn`] with nothing changed;
+    /// [`RotationError::Busy`], [`RotationError::NoSuchColumn`], [`RotationError::Documents`] with
+    /// nothing changed;
     /// [`RotationError::LeaseLost`], [`RotationError::Unsettled`], [`RotationError::Database`],
     /// [`RotationError::Damaged`] with all batches before written.
     pub async fn rotate(
@@ -172,7 +173,7 @@ impl<DB: Backend> Rotator<DB> {
     ///
     /// # Errors
     ///
-    /// [`RotationError::NoSuchColumn`], [`RotationError::Database`].
+    /// [`RotationError::NoSuchColumn`], [`RotationError::Documents`], [`RotationError::Database`].
     pub async fn rehearse(
         &self,
         column: &SealedColumn,
@@ -186,14 +187,14 @@ impl<DB: Backend> Rotator<DB> {
     ///
     /// # Errors
     ///
-    /// [`RotationError::NoSuchColumn`], [`RotationError::Database`].
+    /// [`RotationError::NoSuchColumn`], [`RotationError::Documents`], [`RotationError::Database`].
     pub async fn remaining(
         &self,
         column: &SealedColumn,
         keys: &dyn KeySource,
     ) -> Result<u64, RotationError> {
+        self.rotatable(column).await?;
         let mut conn = self.pool.acquire().await?;
-        page::probe::<DB>(&mut conn, column).await.map_err(RotationError::probe)?;
         Ok(page::count::<DB>(&mut conn, column, &Self::current(column, keys)).await?)
     }
 
@@ -209,6 +210,14 @@ impl<DB: Backend> Rotator<DB> {
     ) -> Result<Vec<Quarantined>, RotationError> {
         let mut conn = self.pool.acquire().await?;
         Ok(quarantine::list::<DB>(&mut conn, column, i64::from(limit)).await?)
+    }
+
+    /// Refuses what is not there, or not rotated by column.
+    async fn rotatable(&self, column: &SealedColumn) -> Result<(), RotationError> {
+        if column.documents {
+            return Err(RotationError::Documents);
+        }
+        page::probe::<DB>(&mut *self.pool.acquire().await?, column).await
     }
 
     /// The primary key of the tenant of all rows, if they have one.

@@ -16,9 +16,9 @@ use std::collections::BTreeMap;
 use std::sync::Arc;
 
 use crypto_fields::{
-    AssociatedData, DataKey, FieldCipher, FieldId, FieldMode, KeyGroup, Keyset, PlaintextRows,
-    Purpose, RowContext, RowKey, RowKeyType, Sealed, SealedColumn, SealedText, SubjectId, TenantId,
-    from_text, to_text,
+    AssociatedData, DataKey, DocumentCipher, FieldCipher, FieldId, FieldMode, KeyGroup, Keyset,
+    PlaintextRows, Purpose, RotationError, RowContext, RowKey, RowKeyType, Sealed, SealedColumn,
+    SealedText, SubjectId, TenantId, from_text, to_text,
 };
 use host::{Host, User, World, column, email, field, index, key_of, open, place, seal};
 use test_support::{TestDatabase, both_databases};
@@ -145,6 +145,39 @@ async fn plaintext_is_sealed_only_where_that_was_said<T: TestDatabase<Db: Host>>
     assert_eq!(note().mode(FieldMode::Strict).field(), seal.field());
 }
 
+async fn the_leaves_of_documents_are_counted<T: TestDatabase<Db: Host>>(db: T) {
+    let world = World::new(db).await;
+    let json = if T::POSTGRES { "jsonb" } else { "TEXT" };
+    let table = format!("CREATE TABLE visits (id TEXT PRIMARY KEY, notes {json})");
+    T::Db::run(&world.pool, &table).await;
+    let field = FieldCipher::new(FieldId::new("visits.notes").unwrap());
+    let cipher =
+        DocumentCipher::new(field.clone(), ["name".parse().unwrap(), "days[*]".parse().unwrap()]);
+    let mut rows = Vec::new();
+    for number in 0..25 {
+        let id = format!("v{number}");
+        let keys = if number < 10 { &world.before } else { &*world.keys };
+        let row = RowContext::new(keys, TenantId::SINGLE, RowKey::text(&id).unwrap());
+        let mut document = serde_json::json!({"name": "A", "days": ["x", "y"], "ward": number});
+        cipher.seal(&row, &mut document).unwrap();
+        rows.push(format!("('{id}', '{document}')"));
+    }
+    rows.push("('empty', NULL)".to_owned());
+    T::Db::run(&world.pool, &format!("INSERT INTO visits VALUES {}", rows.join(","))).await;
+    let column = SealedColumn::new(field.clone(), "visits", "notes", "id", RowKeyType::Text);
+    let column = column.unwrap().documents();
+    let rotator = world.rotator().await.batch(4);
+    let census =
+        rotator.census([field.field().clone()], std::slice::from_ref(&column)).await.unwrap();
+    assert_eq!((census.of(world.old), census.of(world.new)), (30, 45));
+    let refused = rotator.rotate(&column, &world.keys).await.unwrap_err();
+    assert!(matches!(refused, RotationError::Documents), "{refused:?}");
+    let nobody = SealedColumn::new(field.clone(), "visits", "text", "id", RowKeyType::Text);
+    let nobody = [nobody.unwrap().documents()];
+    let refused = rotator.census([field.field().clone()], &nobody).await.unwrap_err();
+    assert!(matches!(refused, RotationError::NoSuchColumn(_)), "{refused:?}");
+}
+
 /// The part of a text that names the key stands at the same characters whatever the suite.
 #[tokio::test]
 async fn a_text_names_its_key_where_it_is_looked_for() {
@@ -166,4 +199,5 @@ both_databases!(
     a_blind_index_gets_another_version,
     rows_say_whose_they_are,
     plaintext_is_sealed_only_where_that_was_said,
+    the_leaves_of_documents_are_counted,
 );

@@ -2,12 +2,16 @@
 
 use std::collections::{BTreeMap, BTreeSet};
 
+use base64ct::{Base64UrlUnpadded, Encoding};
+
 use super::Rotator;
 use super::column::SealedColumn;
 use super::error::RotationError;
 use super::{page, quarantine};
 use crate::associated_data::names::FieldId;
+use crate::backend::value::Value;
 use crate::backend::{Backend, trusted};
+use crate::ciphertext::TEXT_PREFIX;
 use crate::key_id::KeyId;
 use crate::keyset::census::{Census, CensusBuilder};
 
@@ -15,8 +19,8 @@ impl<DB: Backend> Rotator<DB> {
     /// Counts every registered field, each in all of its columns.
     ///
     /// `registry` is every field that is sealed anywhere, as `#[derive(SealFields)]` lists them:
-    /// one that no column is given for makes the census fail. Fields that are elsewhere (files,
-    /// documents) are counted by the host, with [`count`](Self::count) for the others.
+    /// one that no column is given for makes the census fail. Fields that are elsewhere, as in
+    /// files, are counted by the host, with [`count`](Self::count) for the others.
     ///
     /// # Errors
     ///
@@ -64,8 +68,11 @@ impl<DB: Backend> Rotator<DB> {
 
     /// How many values of a column name which key, with those in quarantine.
     async fn histogram(&self, column: &SealedColumn) -> Result<Vec<(KeyId, u64)>, RotationError> {
+        if column.documents {
+            return self.documents(column).await;
+        }
         let mut conn = self.pool.acquire().await?;
-        page::probe::<DB>(&mut conn, column).await.map_err(RotationError::probe)?;
+        page::probe::<DB>(&mut conn, column).await?;
         let mut counts = quarantine::counts::<DB>(&mut conn, column).await?;
         let (meant, prefix) = column.meant_sql(1);
         let (key, table) = (column.key_sql(), column.relation().table);
@@ -75,6 +82,28 @@ impl<DB: Backend> Rotator<DB> {
             counts.extend(column.key_of_mark(mark).map(|key| (key, count)));
         }
         Ok(counts)
+    }
+
+    /// How many values within the documents of a column name which key.
+    async fn documents(&self, column: &SealedColumn) -> Result<Vec<(KeyId, u64)>, RotationError> {
+        let mut counts: BTreeMap<KeyId, u64> = BTreeMap::new();
+        let mut after: Option<Value> = None;
+        loop {
+            let mut conn = self.pool.acquire().await?;
+            let page = page::documents::<DB>(&mut conn, column, after.as_ref(), self.batch).await;
+            let page = match after {
+                None => page.map_err(RotationError::probe)?,
+                Some(_) => page?,
+            };
+            drop(conn);
+            let Some((last, _)) = page.last() else { break };
+            after = Some(last.clone());
+            for key in page.iter().flat_map(|(_, text)| keys_in(text)) {
+                let total = counts.entry(key).or_default();
+                *total = total.saturating_add(1);
+            }
+        }
+        Ok(counts.into_iter().collect())
     }
 
     /// How many rows have a blind index of which version; those without one under `None`. When
@@ -88,7 +117,7 @@ impl<DB: Backend> Rotator<DB> {
         column: &SealedColumn,
     ) -> Result<BTreeMap<Option<u8>, u64>, RotationError> {
         let mut conn = self.pool.acquire().await?;
-        page::probe::<DB>(&mut conn, column).await.map_err(RotationError::probe)?;
+        page::probe::<DB>(&mut conn, column).await?;
         let relation = column.relation();
         let Some(index) = &relation.index else { return Ok(BTreeMap::new()) };
         let (table, sealed) = (&relation.table, &relation.sealed);
@@ -103,4 +132,15 @@ impl<DB: Backend> Rotator<DB> {
         }
         Ok(versions)
     }
+}
+
+/// The keys that the sealed values in a JSON text name. What looks like one and is part of
+/// another text counts too: better one too many than one too few.
+fn keys_in(document: &str) -> impl Iterator<Item = KeyId> {
+    document.split(TEXT_PREFIX).skip(1).filter_map(|sealed| {
+        // The header is twelve bytes, which are sixteen characters.
+        let mut header = [0; 12];
+        let read = Base64UrlUnpadded::decode(sealed.get(..16)?, &mut header).ok()?;
+        KeyId::from_bytes(read.get(4..12)?.try_into().ok()?)
+    })
 }

@@ -66,6 +66,7 @@ pub struct SealedColumn {
     key: SqlName,
     key_type: RowKeyType,
     pub(super) text: bool,
+    pub(super) documents: bool,
     pub(super) tenant: TenantId,
     tenant_column: Option<SqlName>,
     subject_column: Option<SqlName>,
@@ -95,6 +96,7 @@ impl SealedColumn {
             key: SqlName::column(key)?,
             key_type,
             text: false,
+            documents: false,
             tenant: TenantId::SINGLE,
             tenant_column: None,
             subject_column: None,
@@ -107,6 +109,16 @@ impl SealedColumn {
     #[must_use]
     pub const fn text(mut self) -> Self {
         self.text = true;
+        self
+    }
+
+    /// The column holds JSON documents (text, in PostgreSQL also `jsonb`) with sealed values in
+    /// them, as [`DocumentCipher`](crate::DocumentCipher) seals them. They take part in a census,
+    /// and are not rotated: that is done by the host, document by document, because reading and
+    /// writing JSON may change numbers in it that are not sealed.
+    #[must_use]
+    pub const fn documents(mut self) -> Self {
+        self.documents = true;
         self
     }
 

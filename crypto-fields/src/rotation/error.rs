@@ -26,6 +26,9 @@ pub enum RotationError {
     /// The database failed.
     #[error("the rotation cannot read or write")]
     Database(#[source] DatabaseError),
+    /// The column holds documents, which are counted and not rotated.
+    #[error("documents are not rotated by column")]
+    Documents,
     /// Somebody else took the lease: this process was too slow, or was told off. The batch at hand
     /// was not written.
     #[error("another rotator took the lease of this column")]

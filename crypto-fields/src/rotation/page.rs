@@ -3,8 +3,9 @@
 use std::collections::BTreeSet;
 
 use super::column::SealedColumn;
+use super::error::RotationError;
 use crate::backend::value::{Value, other};
-use crate::backend::{Backend, trusted};
+use crate::backend::{Backend, Relation, trusted};
 use crate::key_id::KeyId;
 
 /// How many keys are left out by the query: the primary keys of that many tenants.
@@ -108,9 +109,27 @@ pub(super) async fn count<DB: Backend>(
 pub(super) async fn probe<DB: Backend>(
     conn: &mut DB::Connection,
     column: &SealedColumn,
-) -> sqlx::Result<()> {
+) -> Result<(), RotationError> {
     let current = CurrentKeys::default();
-    read::<DB>(conn, column, &current, None, 0, "").await.map(drop)
+    read::<DB>(conn, column, &current, None, 0, "").await.map(drop).map_err(RotationError::probe)
+}
+
+/// Reads up to `limit` documents after a key, in the order of keys.
+pub(super) async fn documents<DB: Backend>(
+    conn: &mut DB::Connection,
+    column: &SealedColumn,
+    after: Option<&Value>,
+    limit: usize,
+) -> sqlx::Result<Vec<(Value, String)>> {
+    let Relation { table, key, sealed, .. } = column.relation();
+    let after_sql = after.map_or(String::new(), |_| format!("t.{key} > $1 AND "));
+    let sql = format!(
+        "SELECT t.{key}, CAST(t.{sealed} AS TEXT) FROM {table} AS t \
+         WHERE {after_sql}t.{sealed} IS NOT NULL ORDER BY t.{key} LIMIT {limit}"
+    );
+    let rows = DB::fetch(conn, trusted(sql), after.cloned().into_iter().collect()).await?;
+    let read = rows.into_iter().map(|mut row| Ok((column.key_value(row.any()?)?, row.text()?)));
+    read.collect()
 }
 
 /// The name of a tenant or data subject, in its usual text.

@@ -44,9 +44,7 @@ struct Work {
 
 impl<DB: Backend> Rotator<DB> {
     pub(super) async fn begin(&self, column: &SealedColumn) -> Result<Job, RotationError> {
-        let mut conn = self.pool.acquire().await?;
-        page::probe::<DB>(&mut conn, column).await.map_err(RotationError::probe)?;
-        drop(conn);
+        self.rotatable(column).await?;
         let mut tx = self.pool.begin_with(fixed(DB::BEGIN)).await?;
         let (now, until) = (self.clock.now(), self.lease_until());
         let job = Job::take::<DB>(&mut tx, column, now, until, self.take_over).await?;
@@ -223,9 +221,7 @@ impl<DB: Backend> Rotator<DB> {
         let mut current = Self::current(column, keys);
         let mut progress = Progress { pass: 1, ..Progress::default() };
         let mut after = None;
-        page::probe::<DB>(&mut *self.pool.acquire().await?, column)
-            .await
-            .map_err(RotationError::probe)?;
+        self.rotatable(column).await?;
         loop {
             let work = self.prepare(column, keys, &mut current, after).await?;
             let of = |count: usize| u64::try_from(count).unwrap_or(u64::MAX);
