@@ -5,8 +5,8 @@
 #![allow(clippy::unwrap_used, missing_docs, reason = "tests")]
 
 use crypto_fields::{
-    ApiToken, BlindIndexValue, CredentialHash, CredentialKeys, DataKey, Purpose, Sealed,
-    SealedText, TokenLookupId, TokenPrefix,
+    ApiToken, CredentialHash, CredentialKeys, DataKey, Purpose, Sealed, SealedText, TokenLookupId,
+    TokenPrefix,
 };
 use sqlx::{Connection, SqliteConnection};
 
@@ -80,7 +80,7 @@ fn sealed_values_are_columns_of_postgresql() {
     is_column::<Sealed<String>>();
     is_column::<Option<Sealed<String>>>();
     is_column::<SealedText<String>>();
-    is_column::<BlindIndexValue>();
+    is_column::<crypto_fields::BlindIndexValue>();
     is_column::<CredentialHash>();
     is_column::<TokenLookupId>();
     assert_eq!(
