@@ -16,8 +16,8 @@ use std::ops::ControlFlow;
 use std::time::{Duration, Instant};
 
 use crypto_fields::{
-    CensusError, Clock, FailureClass, FieldId, KeyState, KeyStore, RotationError, RowKeyType,
-    SealedColumn, Timestamp,
+    CensusError, Clock, FailureClass, FieldId, KeyState, KeyStore, RotationError, Rotator,
+    RowKeyType, SealedColumn, Timestamp,
 };
 use host::{Host, User, World, column, email, field, key_of, open, seal};
 use test_support::{TestDatabase, both_databases};
@@ -283,6 +283,38 @@ async fn a_row_that_the_host_writes_meanwhile_stays_as_written<T: TestDatabase<D
     assert_eq!(open(&world.keys, 3, row.email.as_ref().unwrap()).unwrap(), email(3, 1));
 }
 
+async fn one_connection_is_enough<T: TestDatabase<Db: Host>>(db: T) {
+    let world = World::new(db).await;
+    world.fill(500).await;
+    let clock: std::sync::Arc<dyn Clock> = world.clock.clone();
+    let rotator = Rotator::open(world.db.pool(1).await, clock).await.unwrap().batch(60);
+    let progress = rotator.rotate(&column(), &world.keys).await.unwrap();
+    assert_eq!((progress.done, progress.finished), (500, true));
+    world.assert_rotated().await;
+}
+
+/// A batch that is not written leaves nothing behind: neither cursor nor rows.
+async fn what_is_given_up_in_the_midst_is_gone_on_with<T: TestDatabase<Db: Host>>(db: T) {
+    let world = World::new(db).await;
+    world.fill(2_000).await;
+    let rotator = world.rotator().await.batch(50).take_over();
+    let mut lives = 0;
+    loop {
+        // Dropped wherever it stands then.
+        let (column, keys) = (column(), world.keys.clone());
+        let rotation = rotator.rotate(&column, &keys);
+        let moment = Duration::from_millis(5 + lives * 3);
+        lives += 1;
+        if let Ok(done) = tokio::time::timeout(moment, rotation).await {
+            assert!(done.unwrap().finished);
+            break;
+        }
+    }
+    assert!(lives > 1, "never given up");
+    world.assert_rotated().await;
+    assert!(rotator.quarantine(&column(), 1).await.unwrap().is_empty());
+}
+
 /// PostgreSQL: rows that the host holds locked are passed by, and come last.
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn rows_that_the_host_holds_are_not_waited_for() {
@@ -325,4 +357,6 @@ both_databases!(
     two_rotators_take_turns_by_lease,
     a_throttle_holds,
     a_row_that_the_host_writes_meanwhile_stays_as_written,
+    one_connection_is_enough,
+    what_is_given_up_in_the_midst_is_gone_on_with,
 );
