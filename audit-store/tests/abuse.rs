@@ -210,7 +210,105 @@ async fn batches_of_every_size<T: Place>(db: T) {
     journal.close().await;
 }
 
+/// Rows that `stage` would not have written are not sealed, and keep nobody waiting behind them.
+async fn staged_by_plain_sql_the_journal_does_not_speak_for_itself<T: Place>(db: T) {
+    let journal = db.journal().await;
+    let (acme, other) = (chain("acme/default"), chain("acme/other"));
+    journal.create_chain(&other).await.unwrap();
+    let stage = |chain: &str, id: Uuid, says: Uuid, action: &str, meta: &str| {
+        let body = format!(
+            r#"{{"action":"{action}","actor":{{"id":"u","type":"user"}},"id":"{says}","meta":{meta}}}"#
+        );
+        let (id, tenant) = if T::POSTGRES {
+            (format!("'{id}'"), "tenant, ")
+        } else {
+            (format!("x'{}'", id.simple()), "")
+        };
+        let (name, no) = if T::POSTGRES { ("'acme', ", "false") } else { ("", "0") };
+        format!(
+            "INSERT INTO audit_staged ({tenant}chain, event_id, body, disclosures, timed, staged_at)
+             VALUES ({name}{chain}, {id}, '{body}', '[]', {no}, 0);"
+        )
+    };
+    let key = format!(r#"{{"key":"{}"}}"#, key().verifier());
+    let one = Uuid::now_v7();
+    let forged = [
+        stage("1", one, one, "journal.key_added", &key),
+        stage("2", one, one, "journal.key_added", &key),
+        stage("1", Uuid::now_v7(), Uuid::now_v7(), "user.login", r#"{"a":1}"#),
+        stage("1", Uuid::now_v7(), Uuid::now_v7(), "no action", "{}"),
+    ];
+    for statement in forged {
+        db.execute(&statement).await.unwrap();
+    }
+    // More of them than one round looks at.
+    let many: String = (0..1_200)
+        .map(|_| stage("2", Uuid::now_v7(), Uuid::now_v7(), "user.login", r#"{"a":1}"#))
+        .collect();
+    db.execute(&many).await.unwrap();
+    for at in [&acme, &other] {
+        let mut tx = journal.pool().begin().await.unwrap();
+        let ticket = journal.stage(&mut tx, at, event("x")).await.unwrap();
+        tx.commit().await.unwrap();
+        let sealed = tokio::time::timeout(Duration::from_secs(20), ticket.sealed()).await;
+        assert_eq!(sealed.unwrap().unwrap().seq, 1);
+    }
+    let report = verified(&journal).await;
+    assert_eq!(report.information.unsealed, 1_204);
+    assert_eq!(report.counts.reserved, 2);
+    journal.close().await;
+}
+
+/// What stands exactly at a limit is taken, and one byte more is refused by name.
+async fn limits_and_odd_letters<T: Place>(db: T) {
+    let clock = place::clock(1_700_000_000_000_000);
+    let journal = db.create(&options().clock(clock.clone())).await.unwrap();
+    let acme = chain("acme/default");
+    journal.create_chain(&acme).await.unwrap();
+    let filled = |bytes: usize| {
+        Event::builder("record.updated", audit_core::Actor::user("u-1"))
+            .id(Uuid::now_v7())
+            .meta("fill", "x".repeat(bytes))
+            .build()
+            .unwrap()
+    };
+    let empty = filled(0).canonicalize(|_| None).unwrap().as_str().len();
+    let at = journal.append(&acme, filled(65_000 - empty)).await.unwrap();
+    assert_eq!(at.seq, 1);
+    let error = Event::builder("record.updated", audit_core::Actor::user("u-1"))
+        .meta("fill", "x".repeat(65_001))
+        .build()
+        .map_err(AppendError::from);
+    let error = match error {
+        Ok(event) => journal.append(&acme, event).await.unwrap_err(),
+        Err(error) => error,
+    };
+    assert!(matches!(error, AppendError::Event(_)), "{error:?}");
+    // A clock that steps back is clamped.
+    clock.set(audit_core::Timestamp::from_micros(1_600_000_000_000_000).unwrap());
+    let back = journal.append(&acme, event("\u{202e}\u{1f600}'\"\\ \u{85}")).await.unwrap();
+    assert_eq!(back.at, at.at);
+    for subject in ["", &"s".repeat(257)] {
+        let event = Event::builder("user.login", audit_core::Actor::user("u-1"))
+            .private(subject, "/context/ip", "::1")
+            .build()
+            .map_err(AppendError::from);
+        let refused = match event {
+            Ok(event) => journal.append(&acme, event).await.map(drop),
+            Err(error) => Err(error),
+        };
+        assert!(refused.is_err(), "{} bytes", subject.len());
+    }
+    let unknown = journal.append(&chain("acme/none"), event("x")).await;
+    assert!(matches!(unknown, Err(AppendError::UnknownChain { .. })), "{unknown:?}");
+    assert_eq!(journal.append(&acme, event("")).await.map(|receipt| receipt.seq).ok(), Some(3));
+    verified(&journal).await;
+    journal.close().await;
+}
+
 both_databases!(
+    limits_and_odd_letters,
+    staged_by_plain_sql_the_journal_does_not_speak_for_itself,
     a_dropped_verification_holds_no_lock,
     a_host_that_holds_every_connection_can_append,
     batches_of_every_size,

@@ -19,7 +19,7 @@ use crate::journal::{Journal, Store};
 use crate::subject::{Prepared, read_ref};
 
 /// How many staged events one transaction seals.
-const BATCH: i64 = 1000;
+const BATCH: usize = 1000;
 
 /// How often it looks while a host transaction that has staged may be about to commit.
 const EXPECTING: Duration = Duration::from_millis(20);
@@ -130,34 +130,61 @@ impl<DB: Backend> Store<DB> {
         let chains = DB::staged_chains(&mut conn, &self.schema).await?;
         drop(conn);
         let mut count = 0_u64;
+        let mut failed = None;
         for (id, tenant, series) in chains {
-            let chain = ChainId::new(&tenant, &series)
-                .map_err(|_| AppendError::Corrupt { what: "a chain's name" })?;
-            loop {
-                let taken = self.sequence_batch(id, &chain).await?;
-                if taken == 0 {
-                    break;
-                }
-                count = count.saturating_add(taken);
+            // What is wrong with one chain is no reason to leave the others.
+            match self.sequence_chain(id, &tenant, &series).await {
+                Ok(taken) => count = count.saturating_add(taken),
+                Err(error) => failed = failed.or(Some(error)),
+            }
+        }
+        failed.map_or(Ok(count), Err)
+    }
+
+    async fn sequence_chain(
+        &self,
+        id: i64,
+        tenant: &str,
+        series: &str,
+    ) -> Result<u64, AppendError> {
+        let chain = ChainId::new(tenant, series)
+            .map_err(|_| AppendError::Corrupt { what: "a chain's name" })?;
+        let mut count = 0_u64;
+        let mut after = i64::MIN;
+        loop {
+            let round = self.sequence_batch(id, &chain, after).await?;
+            if round.taken > 0 {
+                count = count.saturating_add(round.taken);
                 self.sequencer.task.state().progress.send_modify(|rounds| {
                     *rounds = rounds.wrapping_add(1);
                 });
+            } else if let Some(last) = round.full {
+                // None of these can be sealed; what comes behind them can.
+                after = last;
+            } else {
+                return Ok(count);
             }
         }
-        Ok(count)
     }
 
-    /// One transaction: what is staged for one chain is sealed, and leaves the staging table.
-    async fn sequence_batch(&self, id: i64, chain: &ChainId) -> Result<u64, AppendError> {
+    /// One transaction: what is staged for one chain behind `after` is sealed, and leaves the
+    /// staging table.
+    async fn sequence_batch(
+        &self,
+        id: i64,
+        chain: &ChainId,
+        after: i64,
+    ) -> Result<Round, AppendError> {
         let _turn = if DB::WRITES_ALONE { self.turn().await } else { None };
         let mut group = Group { id, chain: chain.clone(), slot: self.heads.slot(id).await };
         let mut tx = self.begin_write().await?;
         let head = self.locked_head(&mut tx, &mut group).await?;
-        let rows = DB::staged(&mut tx, &self.schema, id, BATCH).await?;
+        let rows = DB::staged(&mut tx, &self.schema, (id, after), BATCH).await?;
+        let full = rows.last().map(|last| last.id).filter(|_| rows.len() >= BATCH);
         let (mut events, done) = self.judge(&mut tx, &group, &head, rows).await?;
         if done.is_empty() {
             *group.slot = Some(head);
-            return Ok(0);
+            return Ok(Round { taken: 0, full });
         }
         let mut events: Vec<&mut Prepared> = events.iter_mut().collect();
         let written = if events.is_empty() {
@@ -168,7 +195,7 @@ impl<DB: Backend> Store<DB> {
         DB::delete_staged(&mut tx, &self.schema, &done).await?;
         tx.commit().await?;
         group.committed(self, written);
-        Ok(u64::try_from(done.len()).unwrap_or(u64::MAX))
+        Ok(Round { taken: u64::try_from(done.len()).unwrap_or(u64::MAX), full })
     }
 
     /// What is to be sealed for these rows, and which of them are dealt with thereby.
@@ -190,8 +217,13 @@ impl<DB: Backend> Store<DB> {
             if !standing.contains_key(&row.event_id) && !seen.insert(row.event_id) {
                 continue;
             }
-            // What cannot be read stays where it is; the verifier reports it.
+            // What cannot be read stays where it is; the verifier reports it. So does what `stage`
+            // would not have taken: plain SQL must not make the journal speak for itself.
             let Ok(event) = duplicate::from_staged(&row.body, &row.disclosures) else { continue };
+            let canonical = event.as_canonical();
+            if canonical.id() != row.event_id || canonical.is_reserved() {
+                continue;
+            }
             if let Some(standing) = standing.get(&row.event_id) {
                 let (place, timed) = ((group.id, &group.chain), row.timed);
                 let given = event.as_canonical();
@@ -249,6 +281,14 @@ impl<DB: Backend> Store<DB> {
         event.set_sealed(sealed);
         Ok(event)
     }
+}
+
+/// What one transaction of the sequencer did.
+struct Round {
+    /// Rows that left the staging table.
+    taken: u64,
+    /// The last row that was looked at, where there may be more behind it.
+    full: Option<i64>,
 }
 
 /// The entry that stands for a staged event under an id that another event has.

@@ -68,12 +68,12 @@ pub trait StageSql: Database {
         schema: &Schema,
     ) -> impl Future<Output = sqlx::Result<Vec<StagedChain>>> + Send;
 
-    /// The oldest staged events of a chain.
+    /// The oldest staged events of a chain: `place` is the chain and the id behind which they lie.
     fn staged(
         conn: &mut Self::Connection,
         schema: &Schema,
-        chain: i64,
-        limit: i64,
+        place: (i64, i64),
+        limit: usize,
     ) -> impl Future<Output = sqlx::Result<Vec<StagedRow>>> + Send;
 
     /// Removes staged events, whose entries stand by now.

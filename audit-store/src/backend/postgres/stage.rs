@@ -96,15 +96,16 @@ impl StageSql for Postgres {
     async fn staged(
         conn: &mut PgConnection,
         schema: &Schema,
-        chain: i64,
-        limit: i64,
+        (chain, after): (i64, i64),
+        limit: usize,
     ) -> sqlx::Result<Vec<StagedRow>> {
         sqlx::query(schema.sql(
             "SELECT id, event_id, body, disclosures, timed FROM audit.staged
-             WHERE chain = $1 ORDER BY id LIMIT $2",
+             WHERE chain = $1 AND id > $2 ORDER BY id LIMIT $3",
         ))
         .bind(chain)
-        .bind(limit)
+        .bind(after)
+        .bind(i64::try_from(limit).unwrap_or(i64::MAX))
         .fetch_all(conn)
         .await?
         .into_iter()

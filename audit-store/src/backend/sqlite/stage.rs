@@ -102,15 +102,16 @@ impl StageSql for Sqlite {
     async fn staged(
         conn: &mut SqliteConnection,
         _schema: &Schema,
-        chain: i64,
-        limit: i64,
+        (chain, after): (i64, i64),
+        limit: usize,
     ) -> sqlx::Result<Vec<StagedRow>> {
         sqlx::query(
             "SELECT id, event_id, body, disclosures, timed FROM audit_staged
-             WHERE chain = ? ORDER BY id LIMIT ?",
+             WHERE chain = ? AND id > ? ORDER BY id LIMIT ?",
         )
         .bind(chain)
-        .bind(limit)
+        .bind(after)
+        .bind(i64::try_from(limit).unwrap_or(i64::MAX))
         .fetch_all(conn)
         .await?
         .into_iter()
