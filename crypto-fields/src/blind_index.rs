@@ -1,16 +1,6 @@
 //! Equality search on sealed fields: a short keyed hash of the value in a column beside it.
 //!
-//! What is stored, byte for byte, with every length as 32 bits, big-endian:
-//!
-//! ```text
-//! value = version (1) || the first L bits of
-//!         HMAC-SHA-256(key, "cf1/bidx\0" || len || index id || len || partition || len || value)
-//! ```
-//!
-//! The partition is empty without partitions, else two bytes, big-endian. With a slow index the
-//! value is replaced by Argon2id(value, salt) of 32 bytes, whose salt is the first 16 bytes of
-//! HMAC-SHA-256(key, "cf1/bidx/salt\0" || len || index id). If L is no multiple of 8, the low bits
-//! of the last byte are zero.
+//! What is stored is written down to the byte in `FORMAT.md`.
 
 pub(crate) mod normalizer;
 pub(crate) mod plan;
@@ -74,8 +64,11 @@ pub enum BlindIndexError {
 /// partitions flatten the histogram of frequent values; only a field without an index leaks
 /// nothing. What is found must be opened and compared: an index finds candidates.
 ///
+/// What is stored is written down to the byte in [`format`](mod@crate::format).
+///
 /// The key is of purpose [`BlindIndex`](Purpose::BlindIndex), one per tenant and index, and lives
-/// outside the database. To forget a person, set their indexes to NULL with the same statement
+/// outside the database (wrapped, in a [`Keyset`](crate::Keyset) as any other: a group for each
+/// index). To forget a person, set their indexes to NULL with the same statement
 /// that destroys the key: the index key is shared.
 ///
 /// # Examples
