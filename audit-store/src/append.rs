@@ -178,7 +178,7 @@ impl<DB: Backend> Journal<DB> {
         refuse_reserved(&event)?;
         self.store.meet(chain.tenant(), &event).await?;
         let mut prepared = Prepared::new(event, chain.tenant(), &self.store.subjects)?;
-        self.store.seal_private(chain.tenant(), &mut prepared).await?;
+        self.store.seal_ahead(chain.tenant(), &mut prepared).await?;
         Ok(prepared)
     }
 }

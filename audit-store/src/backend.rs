@@ -13,6 +13,7 @@ use sqlx::{AssertSqlSafe, Database, SqlSafeStr, SqlStr};
 use crate::error::OpenError;
 
 pub(crate) mod append;
+pub(crate) mod dispose;
 pub(crate) mod index;
 #[cfg(feature = "postgres")]
 pub(crate) mod postgres;
@@ -41,6 +42,7 @@ pub trait Backend:
     + Database
     + setup::SetupSql
     + append::AppendSql
+    + dispose::DisposeSql
     + stage::StageSql
     + index::IndexSql
     + read::ReadSql

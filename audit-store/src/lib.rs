@@ -14,6 +14,7 @@ mod append;
 mod backend;
 mod bundle;
 mod checkpoint;
+mod erasure;
 mod error;
 mod export;
 mod index;
@@ -56,6 +57,9 @@ pub use append::{AppendError, Receipt};
 #[cfg(feature = "crypto-fields")]
 pub use private::subject_keys::SubjectKeySealer;
 pub use private::{OpenedPrivate, PrivateFieldSealer, PrivatePlace, SealerError};
+
+// Erasing people.
+pub use erasure::{Erasure, ErasureError, ErasureReport, Residue};
 
 // What is due.
 pub use maintain::{MaintainError, Maintenance};

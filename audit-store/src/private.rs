@@ -39,6 +39,18 @@ pub trait PrivateFieldSealer: fmt::Debug + Send + Sync {
         disclosure: &'a str,
     ) -> BoxFuture<'a, Result<String, SealerError>>;
 
+    /// Destroys the keys of a data subject: what they sealed can be opened nowhere any more. Done
+    /// again, or where there never was a key, it does nothing.
+    ///
+    /// # Errors
+    ///
+    /// Any [`SealerError`]; the erasure ends there, and may be asked for again.
+    fn destroy<'a>(
+        &'a self,
+        tenant: &'a str,
+        subject: SubjectRef,
+    ) -> BoxFuture<'a, Result<(), SealerError>>;
+
     /// Opens what [`seal`](Self::seal) returned for the same place.
     ///
     /// # Errors
@@ -130,6 +142,20 @@ impl<DB: Backend> Store<DB> {
             OpenedPrivate::Disclosure(text) => Some(text),
             OpenedPrivate::Destroyed => None,
         })
+    }
+
+    /// Seals the private fields of an event before any lock is held. Somebody who is remembered and
+    /// was erased by another process is known by the key that is gone, and met anew.
+    pub(crate) async fn seal_ahead(
+        &self,
+        tenant: &str,
+        event: &mut Prepared,
+    ) -> Result<(), AppendError> {
+        let Err(error) = self.seal_private(tenant, event).await else { return Ok(()) };
+        if !self.meet_again(tenant, event).await? {
+            return Err(error);
+        }
+        self.seal_private(tenant, event).await
     }
 
     /// Seals the private fields of an event, where the journal has a sealer and it was not done.

@@ -186,6 +186,42 @@ impl<DB: Backend> Store<DB> {
     }
 }
 
+impl<DB: Backend> Store<DB> {
+    /// Asks the directory about the subjects of an event that were remembered. Where it says
+    /// otherwise the event is made canonical again, and the answer is true.
+    pub(crate) async fn meet_again(
+        &self,
+        tenant: &str,
+        event: &mut Prepared,
+    ) -> Result<bool, AppendError> {
+        let hosts: Vec<String> = event.refs.keys().cloned().collect();
+        let mut conn = self.pool.acquire().await?;
+        let standing = look_up::<DB>(&mut conn, &self.schema, tenant, &hosts).await?;
+        drop(conn);
+        let mut changed = false;
+        for (host, subject) in &mut event.refs {
+            let known = self.subjects.get(tenant, host);
+            let now = standing.get(host).copied();
+            // One that was never remembered is new, and stays so.
+            if known.is_none() || known == now {
+                continue;
+            }
+            self.subjects.forget(tenant, host);
+            *subject = match now {
+                Some(subject) => subject,
+                None => new_ref()?,
+            };
+            changed = true;
+        }
+        if let (true, Some(again)) = (changed, &event.event) {
+            event.canonical = again.canonicalize(|host| event.refs.get(host).copied())?;
+            event.sealed.clear();
+        }
+        self.subjects.remember(tenant, standing.into_iter().collect());
+        Ok(changed)
+    }
+}
+
 async fn look_up<DB: Backend>(
     conn: &mut DB::Connection,
     schema: &Schema,
@@ -226,6 +262,12 @@ impl Subjects {
     fn get(&self, tenant: &str, host: &str) -> Option<SubjectRef> {
         let known = self.known.lock().unwrap_or_else(PoisonError::into_inner);
         known.get(&(tenant.to_owned(), host.to_owned())).copied()
+    }
+
+    /// Forgets a subject who was erased.
+    pub(crate) fn forget(&self, tenant: &str, host: &str) {
+        let mut known = self.known.lock().unwrap_or_else(PoisonError::into_inner);
+        known.remove(&(tenant.to_owned(), host.to_owned()));
     }
 
     /// Remembers what was committed.

@@ -1,6 +1,6 @@
 //! Creating and opening, on both databases.
 
-#![allow(clippy::unwrap_used, clippy::panic, dead_code, reason = "tests")]
+#![allow(clippy::unwrap_used, clippy::panic, clippy::indexing_slicing, dead_code, reason = "tests")]
 
 #[path = "support/place.rs"]
 mod place;

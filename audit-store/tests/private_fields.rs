@@ -291,6 +291,19 @@ impl PrivateFieldSealer for Faulty {
         })
     }
 
+    fn destroy<'a>(
+        &'a self,
+        _tenant: &'a str,
+        _subject: SubjectRef,
+    ) -> BoxFuture<'a, Result<(), SealerError>> {
+        Box::pin(async move {
+            if self.down.load(Ordering::Relaxed) {
+                return Err(SealerError::unavailable(std::io::Error::other("no answer")));
+            }
+            Ok(())
+        })
+    }
+
     fn open<'a>(
         &'a self,
         _place: &'a PrivatePlace,

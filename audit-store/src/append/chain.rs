@@ -25,6 +25,8 @@ impl<DB: Backend> Journal<DB> {
         never_published(store, chain).await?;
         let _turn = store.turn().await;
         let mut tx = store.begin_write().await?;
+        // Not while somebody of the tenant is being erased.
+        DB::lock_tenant(&mut tx, &store.schema, chain.tenant()).await?;
         let now = store.options.clock.now();
         let inserted = DB::insert_chain(&mut tx, &store.schema, chain, now.as_micros()).await?;
         let Some(id) = inserted else {

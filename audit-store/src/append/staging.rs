@@ -55,7 +55,8 @@ impl<DB: Backend> Journal<DB> {
         self.store.gate.check()?;
         refuse_reserved(&event)?;
         self.store.meet(chain.tenant(), &event).await?;
-        let prepared = Prepared::keeping(event, chain.tenant(), &self.store.subjects)?;
+        let mut prepared = Prepared::keeping(event, chain.tenant(), &self.store.subjects)?;
+        self.store.seal_ahead(chain.tenant(), &mut prepared).await?;
         let ticket = self.stage_prepared(tx, chain, prepared).await?;
         self.store.sequencer.expect();
         Ok(ticket)

@@ -98,7 +98,7 @@ impl<DB: Backend> JournalTx<DB> {
         store.meet(chain.tenant(), &event).await?;
         let mut prepared = Prepared::keeping(event, chain.tenant(), &store.subjects)?;
         store.chain_id(&mut self.tx, chain).await?;
-        store.seal_private(chain.tenant(), &mut prepared).await?;
+        store.seal_ahead(chain.tenant(), &mut prepared).await?;
         self.events.push((chain.clone(), prepared));
         Ok(())
     }

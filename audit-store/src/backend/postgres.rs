@@ -1,6 +1,7 @@
 //! How PostgreSQL does it.
 
 pub(crate) mod append;
+pub(crate) mod dispose;
 pub(crate) mod index;
 pub(crate) mod proof;
 pub(crate) mod read;

@@ -79,6 +79,19 @@ impl<S: SubjectKeyStore + fmt::Debug> PrivateFieldSealer for SubjectKeySealer<S>
         })
     }
 
+    fn destroy<'a>(
+        &'a self,
+        tenant: &'a str,
+        subject: SubjectRef,
+    ) -> BoxFuture<'a, Result<(), SealerError>> {
+        Box::pin(async move {
+            let tenant = TenantId::new(tenant.to_owned()).map_err(SealerError::unavailable)?;
+            let subject = Self::subject_id(subject).map_err(SealerError::unavailable)?;
+            let destroyed = self.keys.destroy(&tenant, &subject).await;
+            destroyed.map(drop).map_err(SealerError::unavailable)
+        })
+    }
+
     fn open<'a>(
         &'a self,
         place: &'a PrivatePlace,

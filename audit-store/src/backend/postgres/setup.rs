@@ -22,6 +22,11 @@ impl SetupSql for Postgres {
             "checkpoint",
             include_str!("../../../migrations/postgres/0003_checkpoint.sql"),
         ),
+        MigrationText::new(
+            4,
+            "erasure",
+            include_str!("../../../migrations/postgres/0004_erasure.sql"),
+        ),
     ];
 
     /// Whatever the role's default, and so that a lock's waiter reads what its holder wrote.

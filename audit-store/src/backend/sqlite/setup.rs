@@ -19,6 +19,11 @@ impl SetupSql for Sqlite {
             "checkpoint",
             include_str!("../../../migrations/sqlite/0003_checkpoint.sql"),
         ),
+        MigrationText::new(
+            4,
+            "erasure",
+            include_str!("../../../migrations/sqlite/0004_erasure.sql"),
+        ),
     ];
 
     const BEGIN: &'static str = "BEGIN IMMEDIATE";

@@ -1,0 +1,250 @@
+//! Erasing a data subject: the private fields go, every hash stays.
+
+use std::collections::BTreeMap;
+
+use audit_core::{Actor, ChainId, EventError, Reserved, SubjectRef, Timestamp};
+
+use crate::append::write::Group;
+use crate::append::{AppendError, Receipt};
+use crate::backend::Backend;
+use crate::error::DatabaseError;
+use crate::journal::{Journal, Store};
+use crate::private::SealerError;
+use crate::subject::{Prepared, read_ref};
+
+/// Whom to erase, and why.
+#[derive(Clone, Debug)]
+pub struct Erasure {
+    tenant: String,
+    subject: String,
+    ground: String,
+    request: String,
+    actor: Actor,
+}
+
+impl Erasure {
+    /// Of the data subject with the host's own id `subject`, decided by `actor`.
+    ///
+    /// `ground` and `request` stand in the journal in the clear and for ever: the legal ground, such
+    /// as `gdpr-17-1-b`, and the id of the request, never a name.
+    pub fn new(
+        tenant: impl Into<String>,
+        subject: impl Into<String>,
+        actor: Actor,
+        ground: impl Into<String>,
+        request: impl Into<String>,
+    ) -> Self {
+        Self {
+            tenant: tenant.into(),
+            subject: subject.into(),
+            ground: ground.into(),
+            request: request.into(),
+            actor,
+        }
+    }
+}
+
+/// What an erasure did.
+#[derive(Clone, Debug)]
+#[non_exhaustive]
+pub struct ErasureReport {
+    /// The pseudonym that the person had in the journal. It names nobody any more.
+    pub subject: SubjectRef,
+    /// When.
+    pub at: Timestamp,
+    /// The `journal.subject_erased` entries: one in each chain that held something about the person.
+    pub entries: Vec<Receipt>,
+    /// Of how many entries private fields were removed.
+    pub removed: u64,
+    /// What is left of them on the database's disk.
+    pub residue: Residue,
+}
+
+/// What is left of erased fields outside the tables.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[non_exhaustive]
+pub enum Residue {
+    /// Nothing in the database's files: pages were overwritten and the log was truncated (SQLite).
+    /// Copies of the files are beyond reach.
+    None,
+    /// The write-ahead log keeps them until the last reader of today is gone
+    /// ([`Journal::wipe_log`] tries again).
+    Pending,
+    /// Old row versions stay until `VACUUM`, pages until they are used anew, and the server's log
+    /// and its archives as long as they are kept (PostgreSQL). Of fields that were stored sealed
+    /// nothing of it can be read.
+    UntilVacuum,
+}
+
+/// A person was not erased. Unless it says otherwise, nothing was changed.
+#[derive(Debug, thiserror::Error)]
+#[non_exhaustive]
+pub enum ErasureError {
+    /// The entry that says so could not be appended.
+    #[error("the erasure cannot be recorded")]
+    Append(#[from] AppendError),
+    /// The database failed. Where the person's key was destroyed before, that stays so: erase again.
+    #[error("the database did not erase")]
+    Database(#[from] DatabaseError),
+    /// A legal hold stands on a chain of the tenant.
+    #[error("{holds} legal holds stand on the tenant's chains")]
+    OnHold {
+        /// How many.
+        holds: u64,
+    },
+    /// The person's key could not be destroyed.
+    #[error("the key of the data subject was not destroyed")]
+    PrivateFields(#[from] SealerError),
+    /// The journal knows no such person, or does not any more: there is nothing to erase.
+    #[error("the journal knows no such data subject")]
+    UnknownSubject,
+}
+
+impl From<sqlx::Error> for ErasureError {
+    fn from(error: sqlx::Error) -> Self {
+        Self::Database(error.into())
+    }
+}
+
+impl From<EventError> for ErasureError {
+    fn from(error: EventError) -> Self {
+        Self::Append(error.into())
+    }
+}
+
+/// One chain of the tenant, locked.
+struct Locked {
+    group: Group,
+    head: crate::append::head::Head,
+    seqs: Vec<i64>,
+}
+
+impl<DB: Backend> Journal<DB> {
+    /// Erases a person: removes their private fields from all chains of the tenant, severs the
+    /// host's id from the pseudonym, and records it in each of these chains, in one transaction.
+    /// Where private fields are sealed, the person's key is destroyed before.
+    ///
+    /// Entries, hashes, checkpoints and proofs stay what they were, and verify; so do bundles that
+    /// were exported before, which hold what they held. What is staged and not committed yet comes
+    /// without the person's fields when it is sealed. A person who returns gets a new pseudonym.
+    ///
+    /// Appending to the tenant's chains waits until it is done. What the fields' rows are is looked
+    /// up before, so that this is short.
+    ///
+    /// # Errors
+    ///
+    /// Any [`ErasureError`]. Asking again after a failure goes on where it was; after a success it
+    /// is [`ErasureError::UnknownSubject`].
+    pub async fn erase_subject(&self, erasure: &Erasure) -> Result<ErasureReport, ErasureError> {
+        let store = &self.store;
+        // What is committed and staged is sealed first, and then found like the rest.
+        self.sequence().await?;
+        let subject = store.subject_of(&erasure.tenant, &erasure.subject).await?;
+        let known = store.look_for(&erasure.tenant, subject).await?;
+        if let Some(sealer) = &store.options.sealer {
+            sealer.destroy(&erasure.tenant, subject).await?;
+        }
+        let (entries, removed, at) = store.erase(erasure, subject, known).await?;
+        store.subjects.forget(&erasure.tenant, &erasure.subject);
+        let residue = self.wipe_log().await?;
+        Ok(ErasureReport { subject, at, entries, removed, residue })
+    }
+
+    /// Takes what was removed out of SQLite's write-ahead log; on PostgreSQL it does nothing.
+    ///
+    /// # Errors
+    ///
+    /// [`DatabaseError`]; what was removed stays removed.
+    pub async fn wipe_log(&self) -> Result<Residue, DatabaseError> {
+        let _turn = if DB::WRITES_ALONE { self.store.turn().await } else { None };
+        let mut conn = self.store.writer.acquire().await?;
+        Ok(match DB::wipe_log(&mut conn).await? {
+            Some(true) => Residue::None,
+            Some(false) => Residue::Pending,
+            None => Residue::UntilVacuum,
+        })
+    }
+}
+
+impl<DB: Backend> Store<DB> {
+    async fn subject_of(&self, tenant: &str, host: &str) -> Result<SubjectRef, ErasureError> {
+        let mut conn = self.pool.acquire().await?;
+        let holds = DB::count_holds(&mut conn, &self.schema, tenant).await?;
+        if holds > 0 {
+            return Err(ErasureError::OnHold { holds: holds.unsigned_abs() });
+        }
+        let hosts = [host.to_owned()];
+        let found = DB::subjects(&mut conn, &self.schema, tenant, &hosts).await?;
+        let (_, subject) = found.first().ok_or(ErasureError::UnknownSubject)?;
+        Ok(read_ref(subject)?)
+    }
+
+    /// What stands about a subject by now, by chain, and up to where that was looked for.
+    async fn look_for(
+        &self,
+        tenant: &str,
+        subject: SubjectRef,
+    ) -> Result<BTreeMap<i64, (i64, Vec<i64>)>, ErasureError> {
+        let mut tx = self.pool.begin_with(DB::BEGIN_SNAPSHOT).await?;
+        let mut known = BTreeMap::new();
+        for (id, series) in DB::chains_of(&mut tx, &self.schema, tenant).await? {
+            let Ok(chain) = ChainId::new(tenant, &series) else { continue };
+            let row = DB::chain_row(&mut tx, &self.schema, &chain).await?;
+            let size = row.map_or(0, |row| row.size);
+            let of = *subject.as_bytes();
+            let seqs = DB::entries_about(&mut tx, &self.schema, id, of, 0).await?;
+            known.insert(id, (size, seqs));
+        }
+        Ok(known)
+    }
+
+    async fn erase(
+        &self,
+        erasure: &Erasure,
+        subject: SubjectRef,
+        mut known: BTreeMap<i64, (i64, Vec<i64>)>,
+    ) -> Result<(Vec<Receipt>, u64, Timestamp), ErasureError> {
+        let (tenant, schema, of) = (&erasure.tenant, &self.schema, *subject.as_bytes());
+        let _turn = if DB::WRITES_ALONE { self.turn().await } else { None };
+        let mut tx = self.begin_write().await?;
+        DB::lock_tenant(&mut tx, schema, tenant).await?;
+        let mut locked = Vec::new();
+        for (id, series) in DB::chains_of(&mut tx, schema, tenant).await? {
+            let chain = ChainId::new(tenant, &series)
+                .map_err(|_| AppendError::Corrupt { what: "a chain's name" })?;
+            let mut group = Group { id, chain, slot: self.heads.slot(id).await };
+            let head = self.locked_head(&mut tx, &mut group).await?;
+            let (from, mut seqs) = known.remove(&id).unwrap_or_default();
+            seqs.retain(|seq| *seq < from);
+            seqs.extend(DB::entries_about(&mut tx, schema, id, of, from).await?);
+            locked.push(Locked { group, head, seqs });
+        }
+        let at = self.options.clock.now();
+        if !DB::sever(&mut tx, schema, tenant, of, at.as_micros()).await? {
+            return Err(ErasureError::UnknownSubject);
+        }
+        let (mut all, mut removed) = (Vec::new(), 0_u64);
+        for Locked { mut group, head, seqs } in locked {
+            if seqs.is_empty() {
+                group.slot.replace(head);
+                continue;
+            }
+            let event = Reserved::SubjectErased {
+                ground: erasure.ground.clone(),
+                request: erasure.request.clone(),
+                subject,
+                through: head.size.saturating_sub(1),
+            };
+            let event = event.event(erasure.actor.clone())?.canonicalize(|_| None)?;
+            let mut event = Prepared::canonical(event);
+            let written = self.write_locked(&mut tx, &group, head, &mut [&mut event]).await?;
+            let gone = DB::delete_disclosures(&mut tx, schema, group.id, of, &seqs).await?;
+            removed = removed.saturating_add(gone);
+            all.push((group, written));
+        }
+        tx.commit().await?;
+        let entries =
+            all.into_iter().flat_map(|(mut group, written)| group.committed(self, written));
+        Ok((entries.collect(), removed, at))
+    }
+}
