@@ -67,8 +67,8 @@ pub enum BlindIndexError {
 /// What is stored is written down to the byte in [`format`](mod@crate::format).
 ///
 /// The key is of purpose [`BlindIndex`](Purpose::BlindIndex), one per tenant and index, and lives
-/// outside the database (wrapped, in a [`Keyset`](crate::Keyset) as any other: a group for each
-/// index). To forget a person, set their indexes to NULL with the same statement
+/// outside the database: in a [`Keyset`](crate::Keyset) with a group for each index,
+/// `keyset.sealing(&tenant, Purpose::BlindIndex, &group)?.data_key()` is it. To forget a person, set their indexes to NULL with the same statement
 /// that destroys the key: the index key is shared.
 ///
 /// # Examples

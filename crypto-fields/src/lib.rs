@@ -15,8 +15,8 @@
 //! | seal parts of a JSON document, or a file | [`DocumentCipher`], [`StreamKey`] |
 //! | move a column from plaintext to ciphertext | [`FieldMode`] |
 //! | make keys, rotate and destroy them | [`KeysetManager`], [`Keyset`], [`Census`] |
-//! | keep wrapped keys in a database (feature `sqlite` or `postgres`) | [`KeyStore`] |
-//! | seal a living table anew under another key, and count | [`Rotator`], [`SealedColumn`] |
+//! | keep wrapped keys in a database (feature `sqlite` or `postgres`) | `KeyStore` |
+//! | seal a living table anew under another key, and count | `Rotator`, `SealedColumn` (the same features) |
 //! | keep the root key in a file, a passphrase, a key service | [`LocalKey`], [`PassphraseKey`], [`KeyWrapper`] |
 //! | forget a person | [`SubjectKeys`], [`EpochKeys`], [`CryptoErasure`] |
 //! | look up by an encrypted value | [`BlindIndex`] |
@@ -71,7 +71,9 @@
 //! - **Keys do not skip**: none seals before it had the time to reach every process, none is
 //!   destroyed without proof, by a complete census, that nothing is sealed under it.
 //! - **Destroyed, live and unknown are three answers**: a wrong keyset does not read as erasure.
-//! - **Secrets are wiped** when they are dropped, and have no `Debug`, `Serialize` or `Clone`.
+//! - **Secrets are wiped** when they are dropped, print nothing of themselves, and have no
+//!   `Serialize` or `Clone`. An opened value is wiped if it is taken as [`SecretBytes`]; a `String`
+//!   is the host's.
 //! - **No panic** on any input, and no `unsafe`.
 //!
 //! # What it does not
@@ -91,9 +93,10 @@
 //! # Features
 //!
 //! None is on by default. `derive` adds `#[derive(SealFields)]`; `sqlite` and `postgres` make
-//! [`Sealed`] a column, and bring what keeps keys in a database and rotates tables; `testkit` adds the test that whoever
-//! writes a [`KeyWrapper`] runs; `bcrypt` reads old password hashes. Without a feature the crate does
-//! no I/O but to read the file of a [`LocalKey`], and starts no thread or task.
+//! [`Sealed`] a column, and bring what keeps keys in a database and rotates tables; `testkit` adds
+//! the test that whoever writes a [`KeyWrapper`] runs; `bcrypt` reads old password hashes. Without a
+//! feature the crate does no I/O but to read the file of a [`LocalKey`], and starts no thread or
+//! task, except that [`SpawnedPasswordHasher`] hashes on tokio's.
 
 // One section per area; modules are private, and each type has one public name.
 

@@ -29,6 +29,10 @@ pub(crate) const CHUNK: usize = 64 * 1024;
 
 /// A data key made ready for files.
 ///
+/// In a [`Keyset`](crate::Keyset) it is what
+/// `keyset.sealing(&tenant, Purpose::Stream, &group)?.data_key()` gives to write with, and
+/// `keyset.opening(&tenant, Purpose::Stream, header.key_id())?.data_key()` to read with.
+///
 /// The beginning of a file says its key, a salt and a commitment, as a value does; then come the
 /// chunks, each with its number and whether it is the last. A file that was cut off, extended, or
 /// whose chunks were exchanged does not open. **What was read before the end was reached is
