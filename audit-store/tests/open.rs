@@ -85,7 +85,8 @@ async fn opened_for_reading_nothing_is_written<T: Place>(db: T) {
     let page = journal.query(&audit_store::Query::new(&acme)).await.unwrap();
     assert!(!page.entries.is_empty());
     journal.proof_file(&acme, 7).await.unwrap();
-    assert_eq!(verified(&journal).await.chains[0].size, head.size);
+    let report = verified(&journal).await;
+    assert_eq!(report.chains.first().map(|chain| chain.size), Some(head.size));
     let denied = |error: audit_store::AppendError| match error {
         audit_store::AppendError::Database(error) => error.kind() == DatabaseErrorKind::Denied,
         _ => false,
