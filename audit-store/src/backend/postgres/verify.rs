@@ -70,13 +70,14 @@ impl VerifySql for Postgres {
         schema: &Schema,
         chain: i64,
     ) -> sqlx::Result<Option<(i64, i64)>> {
-        let kept_out: bool = sqlx::query_scalar(schema.sql(
+        let kept_out: bool = sqlx::query_scalar(
             "SELECT EXISTS (SELECT FROM pg_index
-             WHERE indrelid = 'audit.entry'::regclass AND indisunique AND indisvalid
+             WHERE indrelid = to_regclass($1) AND indisunique AND indisvalid
              AND indpred IS NULL AND indnkeyatts = 2
              AND pg_get_indexdef(indexrelid, 1, false) IN ('chain', 'id')
              AND pg_get_indexdef(indexrelid, 2, false) IN ('chain', 'id'))",
-        ))
+        )
+        .bind(format!("{}.entry", schema.name()))
         .fetch_one(&mut *conn)
         .await?;
         if kept_out {
