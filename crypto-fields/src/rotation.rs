@@ -50,8 +50,9 @@ use quarantine::Quarantined;
 /// # What it costs
 ///
 /// SQLite: a page of 1,000 rows is read and sealed without a lock, while the page before it is
-/// written in one short transaction (for which the pool needs two connections). PostgreSQL: 500 rows at a time are locked with `FOR UPDATE SKIP LOCKED`, so that it
-/// never waits for the host's locks and holds its own for some milliseconds.
+/// written in one short transaction (for which the pool needs two connections). PostgreSQL: 500
+/// rows at a time are locked with `FOR UPDATE SKIP LOCKED`, so that it never waits for the host's
+/// locks and holds its own for some milliseconds.
 ///
 /// ```no_run
 /// # async fn example(pool: sqlx::Pool<impl crypto_fields::Backend>, keys: crypto_fields::Keyset)

@@ -132,3 +132,27 @@ fn values_and_files_are_not_taken_for_each_other() {
     value[2] = 1;
     assert!(StreamHeader::read(&mut value.as_slice()).is_err());
 }
+
+/// Two files of one value would otherwise both be authentic: whoever has the key could make them.
+#[test]
+fn an_empty_last_chunk_is_refused_but_in_an_empty_file() {
+    let (field, row) = (FieldId::new("scans.file").unwrap(), RowKey::int(1).unwrap());
+    let context = AssociatedData::new(&TENANT, &field, &row).digest();
+    let written = |chunks: &[usize]| {
+        let key = key(1);
+        let header = Header { suite: Suite::Stream, padded: false, key: key.id }.to_bytes();
+        let salt = [7; SALT_LEN];
+        let commitment = key.deriver.commitment(&header, &salt, &context);
+        let mut file = [&header[..], &salt, &commitment].concat();
+        let mut cipher = key.chunks(&header, &salt, &context);
+        for (at, len) in chunks.iter().enumerate() {
+            let mut chunk = plain(*len);
+            let tag = cipher.seal(&mut chunk, at + 1 == chunks.len()).unwrap();
+            file.extend([chunk, tag.to_vec()].concat());
+        }
+        file
+    };
+    assert_eq!(open(1, &written(&[CHUNK, 1]), 1).unwrap().len(), CHUNK + 1);
+    assert!(open(1, &written(&[0]), 1).unwrap().is_empty());
+    refused(&written(&[CHUNK, 0]));
+}
