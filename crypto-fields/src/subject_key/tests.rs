@@ -209,3 +209,21 @@ async fn no_key_is_made_for_who_was_forgotten_whatever_its_purpose() {
     }
     keys.sealing(&tenant(), &person("bob"), Purpose::Stream).await.unwrap();
 }
+
+/// As from a key service that answers with another key than the one that was wrapped.
+#[tokio::test]
+async fn a_key_that_is_not_the_one_of_its_record_is_neither_used_nor_rewrapped() {
+    let world = World::new();
+    seal(&world.process(), "alice").await;
+    let found = world.store.find(&tenant(), &person("alice"), Purpose::Seal).await.unwrap();
+    let mut record = found.unwrap();
+    record.check = KeyCheck::of(&DataKey::generate(Purpose::Seal).unwrap());
+    let store = Arc::new(MemorySubjectKeys::default());
+    store.insert(record).await.unwrap();
+    let next = EpochKeys::new(epoch()).with(Arc::clone(&world.epoch));
+    let keys = world.over(store, next);
+    let opening = keys.opening(&tenant(), &person("alice"), Purpose::Seal).await.unwrap_err();
+    assert!(matches!(opening, SubjectKeyError::Check(_)));
+    let rewrapping = keys.rewrap(world.epoch.id()).await.unwrap_err();
+    assert!(matches!(rewrapping, SubjectKeyError::Check(_)));
+}
