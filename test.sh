@@ -9,7 +9,7 @@ usage: ./test.sh [--long] [NAME]...
 
 Runs every test, or those whose name contains one of NAME.
 
-  --long   run the crash, soak and million-row tests in full (optimised build)
+  --long   run the crash, soak and million-row tests in full, too (optimised build)
   --help   print this
 
 The tests need PostgreSQL's server programs. Where they are missing, they are
@@ -18,11 +18,11 @@ against a running server instead, as a user who may create databases.
 TEXT
 }
 
-profile=()
+long=
 names=()
 for argument in "$@"; do
     case "$argument" in
-        --long) export AUDIT_LONG=1; profile=(--release) ;;
+        --long) long=1 ;;
         --help | -h) usage; exit 0 ;;
         -*) echo "test.sh: unknown option $argument" >&2; usage >&2; exit 2 ;;
         *) names+=("$argument") ;;
@@ -71,21 +71,32 @@ with_server() {
         | tee -a "$report" || failed=1
 }
 
-cargo=(cargo test --locked --workspace --no-fail-fast)
 # A name filter per word after the dashes; bash before 4.4 calls an empty array unset.
 filters=(-- ${names[@]+"${names[@]}"})
 
+# Runs the tests of the given packages and targets.
+run_tests() {
+    if cargo nextest --version >/dev/null 2>&1; then
+        with_server cargo nextest run --locked "$@" --no-fail-fast --no-tests=pass \
+            --color never --status-level slow --final-status-level fail "${filters[@]}"
+    else
+        with_server cargo test --locked --no-fail-fast "$@" "${filters[@]}"
+    fi
+}
+
 echo "== programs"
-if cargo nextest --version >/dev/null 2>&1; then
-    with_server cargo nextest run --locked --workspace ${profile[@]+"${profile[@]}"} \
-        --no-fail-fast --no-tests=pass --color never --status-level slow \
-        --final-status-level fail "${filters[@]}"
-else
-    with_server "${cargo[@]}" ${profile[@]+"${profile[@]}"} --lib --bins --tests "${filters[@]}"
+run_tests --workspace --lib --bins --tests
+
+if [[ -n $long ]]; then
+    echo "== long forms, optimised"
+    # All that has one: an optimised build of the rest would take longer than running it.
+    AUDIT_LONG=1 run_tests --release -p stress -p audit-store -p crypto-fields \
+        --test concurrency --test crash --test million --test append --test query \
+        --test transactions --test rotation_kills
 fi
 
 echo "== documentation"
-with_server "${cargo[@]}" --quiet --doc "${filters[@]}"
+with_server cargo test --locked --no-fail-fast --workspace --quiet --doc "${filters[@]}"
 
 # Adds up the closing lines of cargo nextest ("Summary … 9 tests run: 8 passed, 1 failed, …") and
 # of cargo test ("test result: ok. 8 passed; 1 failed; …").
