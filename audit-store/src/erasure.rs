@@ -42,6 +42,13 @@ impl Erasure {
             actor,
         }
     }
+
+    /// The entry that says so.
+    fn entry(&self, subject: SubjectRef, through: u64) -> Result<Prepared, EventError> {
+        let (ground, request) = (self.ground.clone(), self.request.clone());
+        let entry = Reserved::SubjectErased { ground, request, subject, through };
+        Ok(Prepared::canonical(entry.event(self.actor.clone())?.canonicalize(|_| None)?))
+    }
 }
 
 /// What an erasure did.
@@ -141,6 +148,8 @@ impl<DB: Backend> Journal<DB> {
         self.sequence().await?;
         let subject = store.subject_of(&erasure.tenant, &erasure.subject).await?;
         let known = store.look_for(&erasure.tenant, subject).await?;
+        // Whatever is wrong with the entry is found before anything is destroyed.
+        erasure.entry(subject, 0)?;
         if let Some(sealer) = &store.options.sealer {
             sealer.destroy(&erasure.tenant, subject).await?;
         }
@@ -229,14 +238,7 @@ impl<DB: Backend> Store<DB> {
                 group.slot.replace(head);
                 continue;
             }
-            let event = Reserved::SubjectErased {
-                ground: erasure.ground.clone(),
-                request: erasure.request.clone(),
-                subject,
-                through: head.size.saturating_sub(1),
-            };
-            let event = event.event(erasure.actor.clone())?.canonicalize(|_| None)?;
-            let mut event = Prepared::canonical(event);
+            let mut event = erasure.entry(subject, head.size.saturating_sub(1))?;
             let written = self.write_locked(&mut tx, &group, head, &mut [&mut event]).await?;
             let gone = DB::delete_disclosures(&mut tx, schema, group.id, of, &seqs).await?;
             removed = removed.saturating_add(gone);

@@ -271,6 +271,10 @@ async fn a_backup_opens_nothing_of_who_was_erased<T: Erasing>(db: T) {
     journal.close().await;
     let backup = db.copy().await;
     let journal = db.open(&sealing()).await.unwrap();
+    // What cannot be recorded destroys nothing.
+    let long = Erasure::new("acme", PERSON, Actor::user("dpo"), "g".repeat(70_000), "req-1");
+    let error = journal.erase_subject(&long).await.unwrap_err();
+    assert!(matches!(error, ErasureError::Append(_)), "{error}");
     assert_eq!(fields(&journal, "acme/default", 1).await, 2);
     let second = db.open(&sealing()).await.unwrap();
     second.append(&acme, about(PERSON)).await.unwrap();
