@@ -8,7 +8,7 @@ use crate::error::DatabaseError;
 use crate::journal::Journal;
 use crate::private::SealerError;
 use crate::publish::HistoryError;
-use crate::subject::Prepared;
+use crate::subject::{Fresh, Prepared};
 
 mod chain;
 pub(crate) mod commit;
@@ -136,7 +136,7 @@ impl<DB: Backend> Journal<DB> {
     /// Any [`AppendError`] but `QueueFull`. Nothing was written, with the one
     /// exception that [`AppendError::Database`] names.
     pub async fn append(&self, chain: &ChainId, event: Event) -> Result<Receipt, AppendError> {
-        let events = vec![self.prepare(chain, event).await?];
+        let events = self.prepare(chain, vec![event]).await?;
         let mut receipts = self.submit(chain, events).await?;
         receipts.pop().ok_or(AppendError::Closed)
     }
@@ -147,7 +147,7 @@ impl<DB: Backend> Journal<DB> {
     ///
     /// As [`append`](Self::append), and [`AppendError::QueueFull`].
     pub async fn try_append(&self, chain: &ChainId, event: Event) -> Result<Receipt, AppendError> {
-        let events = vec![self.prepare(chain, event).await?];
+        let events = self.prepare(chain, vec![event]).await?;
         let mut receipts = self.try_submit(chain, events).await?;
         receipts.pop().ok_or(AppendError::Closed)
     }
@@ -165,20 +165,27 @@ impl<DB: Backend> Journal<DB> {
         if events.is_empty() {
             return Ok(Vec::new());
         }
-        let mut prepared = Vec::with_capacity(events.len());
-        for event in events {
-            prepared.push(self.prepare(chain, event).await?);
-        }
+        let prepared = self.prepare(chain, events).await?;
         self.submit(chain, prepared).await
     }
 
-    /// Checks an event and makes it canonical, before any lock is held.
-    async fn prepare(&self, chain: &ChainId, event: Event) -> Result<Prepared, AppendError> {
-        self.store.gate.check()?;
-        refuse_reserved(&event)?;
-        self.store.meet(chain.tenant(), &event).await?;
-        let mut prepared = Prepared::new(event, chain.tenant(), &self.store.subjects)?;
-        self.store.seal_ahead(chain.tenant(), &mut prepared).await?;
+    /// Checks events and makes them canonical, before any lock is held.
+    async fn prepare(
+        &self,
+        chain: &ChainId,
+        events: Vec<Event>,
+    ) -> Result<Vec<Prepared>, AppendError> {
+        let (store, tenant) = (&self.store, chain.tenant());
+        store.gate.check()?;
+        events.iter().try_for_each(refuse_reserved)?;
+        store.meet(tenant, &events).await?;
+        let mut fresh = Fresh::new();
+        let mut prepared = Vec::with_capacity(events.len());
+        for event in events {
+            let mut event = Prepared::new(event, tenant, &store.subjects, &mut fresh)?;
+            store.seal_ahead(tenant, &mut event).await?;
+            prepared.push(event);
+        }
         Ok(prepared)
     }
 }

@@ -5,7 +5,7 @@
 //! says otherwise (someone else was first, or the subject has been erased since and is given a new
 //! ref) the event is made canonical again.
 
-use std::collections::{BTreeMap, HashMap};
+use std::collections::{BTreeMap, BTreeSet, HashMap};
 use std::sync::{Mutex, PoisonError};
 
 use audit_core::{CanonicalEvent, Event, EventError, SubjectRef, Timestamp};
@@ -35,10 +35,19 @@ pub(crate) struct Prepared {
     pub(crate) named: bool,
 }
 
+/// The refs that events which are appended together use: somebody new who occurs in several of them
+/// has one ref, and one key.
+pub(crate) type Fresh = BTreeMap<String, SubjectRef>;
+
 impl Prepared {
     /// Makes an event canonical, with the refs that are remembered or new ones.
-    pub(crate) fn new(event: Event, tenant: &str, known: &Subjects) -> Result<Self, AppendError> {
-        let mut prepared = Self::keeping(event, tenant, known)?;
+    pub(crate) fn new(
+        event: Event,
+        tenant: &str,
+        known: &Subjects,
+        fresh: &mut Fresh,
+    ) -> Result<Self, AppendError> {
+        let mut prepared = Self::keeping(event, tenant, known, fresh)?;
         if prepared.refs.is_empty() {
             prepared.event = None;
         }
@@ -50,6 +59,7 @@ impl Prepared {
         event: Event,
         tenant: &str,
         known: &Subjects,
+        fresh: &mut Fresh,
     ) -> Result<Self, AppendError> {
         let named = event.id().is_some();
         let hosts = event.subjects();
@@ -58,12 +68,13 @@ impl Prepared {
             if host.is_empty() || host.len() > MAX_HOST {
                 return Err(AppendError::SubjectId { bytes: host.len(), limit: MAX_HOST });
             }
-            let subject = match known.get(tenant, host) {
+            let subject = match known.get(tenant, host).or_else(|| fresh.get(host).copied()) {
                 Some(subject) => subject,
                 None => new_ref()?,
             };
             refs.insert(host.to_owned(), subject);
         }
+        fresh.extend(refs.iter().map(|(host, subject)| (host.clone(), *subject)));
         let canonical = event.canonicalize(|host| refs.get(host).copied())?;
         Ok(Self { canonical, event: Some(event), refs, sealed: Vec::new(), named })
     }
@@ -167,14 +178,14 @@ pub(crate) async fn settle<DB: Backend>(
 }
 
 impl<DB: Backend> Store<DB> {
-    /// Looks up the subjects of an event that are not remembered, where their fields are to be
+    /// Looks up the subjects of events that are not remembered, where their fields are to be
     /// sealed: so that hardly any key is made for a ref that the directory then has otherwise.
-    pub(crate) async fn meet(&self, tenant: &str, event: &Event) -> Result<(), AppendError> {
+    pub(crate) async fn meet(&self, tenant: &str, events: &[Event]) -> Result<(), AppendError> {
         if self.options.sealer.is_none() {
             return Ok(());
         }
-        let subjects = event.subjects().into_iter();
-        let unmet = subjects.filter(|host| self.subjects.get(tenant, host).is_none());
+        let subjects: BTreeSet<&str> = events.iter().flat_map(Event::subjects).collect();
+        let unmet = subjects.into_iter().filter(|host| self.subjects.get(tenant, host).is_none());
         let unmet: Vec<String> = unmet.map(str::to_owned).collect();
         if unmet.is_empty() {
             return Ok(());

@@ -128,16 +128,18 @@ async fn nothing_is_stored_in_the_clear_and_all_of_it_opens<T: Sealing>(db: T) {
     journal.create_chain(&acme).await.unwrap();
     let id = Uuid::now_v7();
     journal.append(&acme, about(id, "p", CANARY)).await.unwrap();
-    let both = vec![about(Uuid::now_v7(), "p", CANARY), about(Uuid::now_v7(), "q", CANARY)];
-    journal.append_batch(&acme, both).await.unwrap();
+    let batch = ["p", "q", "q"].map(|person| about(Uuid::now_v7(), person, CANARY)).to_vec();
+    journal.append_batch(&acme, batch).await.unwrap();
     let mut tx = journal.begin().await.unwrap();
-    tx.record(&acme, about(Uuid::now_v7(), "r", CANARY)).await.unwrap();
+    for _ in 0..2 {
+        tx.record(&acme, about(Uuid::now_v7(), "r", CANARY)).await.unwrap();
+    }
     tx.commit().await.unwrap();
     let mut tx = journal.begin().await.unwrap();
     let ticket = journal.stage(&mut tx, &acme, about(Uuid::now_v7(), "s", CANARY)).await.unwrap();
     tx.commit().await.unwrap();
-    assert_eq!(ticket.sealed().await.unwrap().seq, 5);
-    for seq in 1..=5 {
+    assert_eq!(ticket.sealed().await.unwrap().seq, 7);
+    for seq in 1..=7 {
         assert_eq!(read(&journal, seq).await, said(CANARY), "{seq}");
     }
     // One person, one ref and so one key; another person, another.

@@ -12,7 +12,7 @@ use crate::append::{AppendError, Receipt, duplicate, refuse_reserved};
 use crate::backend::Backend;
 use crate::backend::stage::StagedRow;
 use crate::journal::{Journal, Store};
-use crate::subject::{Prepared, settle};
+use crate::subject::{Fresh, Prepared, settle};
 
 /// An event that was staged: sealed right after its transaction commits, never where it does not.
 pub struct Ticket<DB: Backend> {
@@ -54,8 +54,9 @@ impl<DB: Backend> Journal<DB> {
     ) -> Result<Ticket<DB>, AppendError> {
         self.store.gate.check()?;
         refuse_reserved(&event)?;
-        self.store.meet(chain.tenant(), &event).await?;
-        let mut prepared = Prepared::keeping(event, chain.tenant(), &self.store.subjects)?;
+        self.store.meet(chain.tenant(), std::slice::from_ref(&event)).await?;
+        let (known, mut fresh) = (&self.store.subjects, Fresh::new());
+        let mut prepared = Prepared::keeping(event, chain.tenant(), known, &mut fresh)?;
         self.store.seal_ahead(chain.tenant(), &mut prepared).await?;
         let ticket = self.stage_prepared(tx, chain, prepared).await?;
         self.store.sequencer.expect();

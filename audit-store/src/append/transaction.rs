@@ -13,7 +13,7 @@ use crate::append::write::{Group, Shared};
 use crate::append::{AppendError, Receipt, refuse_reserved};
 use crate::backend::Backend;
 use crate::journal::{Journal, Store, Turn};
-use crate::subject::Prepared;
+use crate::subject::{Fresh, Prepared};
 
 /// How a shared transaction sees what others commit meanwhile. SQLite knows one way only, which is
 /// serializable.
@@ -45,6 +45,8 @@ pub struct JournalTx<DB: Backend> {
     _turn: Option<Turn>,
     journal: Journal<DB>,
     events: Vec<(ChainId, Prepared)>,
+    /// By tenant.
+    fresh: BTreeMap<String, Fresh>,
     isolation: Isolation,
 }
 
@@ -79,7 +81,14 @@ impl<DB: Backend> Journal<DB> {
         // On SQLite this is a writer like any other.
         let turn = if DB::WRITES_ALONE { self.store.turn().await } else { None };
         let tx = self.store.pool.begin_with(DB::begin(isolation)).await?;
-        Ok(JournalTx { tx, _turn: turn, journal: self.clone(), events: Vec::new(), isolation })
+        Ok(JournalTx {
+            tx,
+            _turn: turn,
+            journal: self.clone(),
+            events: Vec::new(),
+            fresh: BTreeMap::new(),
+            isolation,
+        })
     }
 }
 
@@ -95,8 +104,9 @@ impl<DB: Backend> JournalTx<DB> {
         let store = &self.journal.store;
         store.gate.check()?;
         refuse_reserved(&event)?;
-        store.meet(chain.tenant(), &event).await?;
-        let mut prepared = Prepared::keeping(event, chain.tenant(), &store.subjects)?;
+        store.meet(chain.tenant(), std::slice::from_ref(&event)).await?;
+        let fresh = self.fresh.entry(chain.tenant().to_owned()).or_default();
+        let mut prepared = Prepared::keeping(event, chain.tenant(), &store.subjects, fresh)?;
         store.chain_id(&mut self.tx, chain).await?;
         store.seal_ahead(chain.tenant(), &mut prepared).await?;
         self.events.push((chain.clone(), prepared));
