@@ -91,7 +91,7 @@ pub(crate) async fn sign<DB: Backend>(
         // Before the lock is taken: a sink may be slow. What is published later was stored first,
         // and what is stored is read under the lock.
         let known = published(store, &origin).await.map_err(SigningError::History)?;
-        let _turn = if DB::WRITES_ALONE { store.turn().await } else { None };
+        let _turn = store.turn_alone().await;
         let mut tx = store.begin_write().await?;
         if !store.options.volatile_allowed
             && let Some(setting) = DB::volatile_setting(&mut tx).await?

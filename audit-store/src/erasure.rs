@@ -165,7 +165,7 @@ impl<DB: Backend> Journal<DB> {
     ///
     /// [`DatabaseError`]; what was removed stays removed.
     pub async fn wipe_log(&self) -> Result<Residue, DatabaseError> {
-        let _turn = if DB::WRITES_ALONE { self.store.turn().await } else { None };
+        let _turn = self.store.turn_alone().await;
         let mut conn = self.store.writer.acquire().await?;
         Ok(match DB::wipe_log(&mut conn).await? {
             Some(true) => Residue::None,
@@ -214,7 +214,7 @@ impl<DB: Backend> Store<DB> {
         mut known: BTreeMap<i64, (i64, Vec<i64>)>,
     ) -> Result<(Vec<Receipt>, u64, Timestamp), ErasureError> {
         let (tenant, schema, of) = (&erasure.tenant, &self.schema, *subject.as_bytes());
-        let _turn = if DB::WRITES_ALONE { self.turn().await } else { None };
+        let _turn = self.turn_alone().await;
         let mut tx = self.begin_write().await?;
         DB::lock_tenant(&mut tx, schema, tenant).await?;
         let mut locked = Vec::new();

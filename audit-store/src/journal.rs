@@ -121,6 +121,12 @@ impl<DB: Backend> Store<DB> {
         tokio::time::timeout(self.options.busy_timeout, turn).await.ok()
     }
 
+    /// Waits for the turn where a transaction that writes excludes all others anyway; elsewhere only
+    /// the writer's queue takes turns.
+    pub(crate) async fn turn_alone(&self) -> Option<Turn> {
+        if DB::WRITES_ALONE { self.turn().await } else { None }
+    }
+
     /// The turn, where nobody has it.
     pub(crate) fn try_turn(&self) -> Option<Turn> {
         Arc::clone(&self.turn).try_lock_owned().ok()

@@ -175,7 +175,7 @@ impl<DB: Backend> Store<DB> {
         chain: &ChainId,
         after: i64,
     ) -> Result<Round, AppendError> {
-        let _turn = if DB::WRITES_ALONE { self.turn().await } else { None };
+        let _turn = self.turn_alone().await;
         let mut group = Group { id, chain: chain.clone(), slot: self.heads.slot(id).await };
         let mut tx = self.begin_write().await?;
         let head = self.locked_head(&mut tx, &mut group).await?;

@@ -79,7 +79,7 @@ impl<DB: Backend> Journal<DB> {
     /// [`AppendError::Database`].
     pub async fn begin_with(&self, isolation: Isolation) -> Result<JournalTx<DB>, AppendError> {
         // On SQLite this is a writer like any other.
-        let turn = if DB::WRITES_ALONE { self.store.turn().await } else { None };
+        let turn = self.store.turn_alone().await;
         let tx = self.store.pool.begin_with(DB::begin(isolation)).await?;
         Ok(JournalTx {
             tx,

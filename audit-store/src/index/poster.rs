@@ -180,7 +180,7 @@ pub(crate) async fn post_chain<DB: Backend>(
         drop(reader);
         let Some(step) = step else { return Ok(posted) };
         // In the row with the other writers of this process, where SQLite would let them poll.
-        let turn = if DB::WRITES_ALONE { store.turn().await } else { None };
+        let turn = store.turn_alone().await;
         let mut tx = store.begin_write().await?;
         if !step.write::<DB>(&mut tx, &store.schema).await? {
             // Somebody else is at it.

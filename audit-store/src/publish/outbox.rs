@@ -139,7 +139,7 @@ async fn publish_to<DB: Backend>(
             upto.failures = upto.failures.saturating_add(1);
             upto.failed_at = Some(store.options.clock.now().as_micros());
         }
-        let _turn = if DB::WRITES_ALONE { store.turn().await } else { None };
+        let _turn = store.turn_alone().await;
         let mut conn = store.writer.acquire().await?;
         let place = (row.id, chain);
         DB::set_published(&mut conn, &store.schema, place, sink.name(), upto).await?;
