@@ -178,7 +178,9 @@ where
         made.record.wrapped = Some(bad);
         let refused = store.apply(std::slice::from_ref(&made)).await.unwrap_err();
         assert!(matches!(refused, StoreError::NotWrapped { .. }), "{refused:?}");
-        assert!(!refused.to_string().contains("07"), "{refused}");
+        // The whole of it: the key's id, and nothing of the bytes that were offered.
+        let id = &made.record.id;
+        assert_eq!(refused.to_string(), format!("the key {id} is not wrapped, and is not stored"));
     }
     assert!(store.records().await.unwrap().is_empty());
 }
