@@ -24,6 +24,7 @@ pub(crate) mod setup;
 #[cfg(any(feature = "sqlite", feature = "sqlite-unbundled"))]
 pub(crate) mod sqlite;
 pub(crate) mod stage;
+pub(crate) mod tenancy;
 pub(crate) mod verify;
 
 mod sealed {
@@ -48,6 +49,7 @@ pub trait Backend:
     + read::ReadSql
     + rows::RowsSql
     + proof::ProofSql
+    + tenancy::TenancySql
     + verify::VerifySql
 {
 }

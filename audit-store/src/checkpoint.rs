@@ -60,7 +60,7 @@ impl<DB: Backend> Journal<DB> {
         chain: &ChainId,
     ) -> Result<Option<SignedCheckpoint>, SigningError> {
         let store = &self.store;
-        let mut conn = store.pool.acquire().await?;
+        let mut conn = store.read(chain.tenant()).await?;
         let row = DB::chain_row(&mut conn, &store.schema, chain)
             .await?
             .ok_or_else(|| SigningError::UnknownChain { chain: chain.clone() })?;
@@ -92,7 +92,7 @@ pub(crate) async fn sign<DB: Backend>(
         // and what is stored is read under the lock.
         let known = published(store, &origin).await.map_err(SigningError::History)?;
         let _turn = store.turn_alone().await;
-        let mut tx = store.begin_write().await?;
+        let mut tx = store.begin_write_for(chain.tenant()).await?;
         if !store.options.volatile_allowed
             && let Some(setting) = DB::volatile_setting(&mut tx).await?
         {
@@ -229,7 +229,7 @@ impl<DB: Backend> Round<'_, DB> {
 }
 
 async fn incarnation<DB: Backend>(store: &Store<DB>, chain: &ChainId) -> Result<i64, SigningError> {
-    let mut conn = store.pool.acquire().await?;
+    let mut conn = store.read(chain.tenant()).await?;
     let row = DB::chain_row(&mut conn, &store.schema, chain).await?;
     row.map(|row| row.incarnation)
         .ok_or_else(|| SigningError::UnknownChain { chain: chain.clone() })

@@ -177,7 +177,7 @@ impl<DB: Backend> Journal<DB> {
 
 impl<DB: Backend> Store<DB> {
     async fn subject_of(&self, tenant: &str, host: &str) -> Result<SubjectRef, ErasureError> {
-        let mut conn = self.pool.acquire().await?;
+        let mut conn = self.read(tenant).await?;
         let holds = DB::count_holds(&mut conn, &self.schema, tenant).await?;
         if holds > 0 {
             return Err(ErasureError::OnHold { holds: holds.unsigned_abs() });
@@ -194,7 +194,7 @@ impl<DB: Backend> Store<DB> {
         tenant: &str,
         subject: SubjectRef,
     ) -> Result<BTreeMap<i64, (i64, Vec<i64>)>, ErasureError> {
-        let mut tx = self.pool.begin_with(DB::BEGIN_SNAPSHOT).await?;
+        let mut tx = self.begin_snapshot(tenant).await?;
         let mut known = BTreeMap::new();
         for (id, series) in DB::chains_of(&mut tx, &self.schema, tenant).await? {
             let Ok(chain) = ChainId::new(tenant, &series) else { continue };
@@ -215,7 +215,7 @@ impl<DB: Backend> Store<DB> {
     ) -> Result<(Vec<Receipt>, u64, Timestamp), ErasureError> {
         let (tenant, schema, of) = (&erasure.tenant, &self.schema, *subject.as_bytes());
         let _turn = self.turn_alone().await;
-        let mut tx = self.begin_write().await?;
+        let mut tx = self.begin_write_for(tenant).await?;
         DB::lock_tenant(&mut tx, schema, tenant).await?;
         let mut locked = Vec::new();
         for (id, series) in DB::chains_of(&mut tx, schema, tenant).await? {

@@ -40,7 +40,7 @@ impl<DB: Backend> Journal<DB> {
     ///
     /// [`PostError`]; the index is then posted in part, and any later call goes on.
     pub async fn rebuild_index(&self, chain: &ChainId) -> Result<u64, PostError> {
-        let mut tx = self.store.begin_write().await?;
+        let mut tx = self.store.begin_write_for(chain.tenant()).await?;
         let Some(state) = DB::chain_state(&mut tx, &self.store.schema, chain).await? else {
             return Ok(0);
         };

@@ -27,6 +27,7 @@ mod publish;
 mod query;
 mod subject;
 mod tail;
+mod tenancy;
 mod verify;
 
 // Opening a journal.
@@ -57,6 +58,9 @@ pub use append::{AppendError, Receipt};
 #[cfg(feature = "crypto-fields")]
 pub use private::subject_keys::SubjectKeySealer;
 pub use private::{OpenedPrivate, PrivateFieldSealer, PrivatePlace, SealerError};
+
+// Keeping tenants apart.
+pub use tenancy::Tenancy;
 
 // Erasing people.
 pub use erasure::{Erasure, ErasureError, ErasureReport, Residue};

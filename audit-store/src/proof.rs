@@ -205,7 +205,7 @@ struct ProofReader<'a, DB: Backend> {
 impl<'a, DB: Backend> ProofReader<'a, DB> {
     async fn begin(journal: &'a Journal<DB>, chain: &'a ChainId) -> Result<Self, ProveError> {
         let store = &journal.store;
-        let mut tx = store.pool.begin_with(DB::BEGIN_SNAPSHOT).await?;
+        let mut tx = store.begin_snapshot(chain.tenant()).await?;
         let row = DB::chain_row(&mut tx, &store.schema, chain)
             .await?
             .ok_or_else(|| ProveError::UnknownChain { chain: chain.clone() })?;

@@ -287,7 +287,7 @@ impl<DB: Backend> Journal<DB> {
             Some(cursor) => Some(cursor.seq(&query.filter, &query.chain, query.order)?),
             None => None,
         };
-        let mut conn = self.store.pool.acquire().await?;
+        let mut conn = self.store.read(query.chain.tenant()).await?;
         let (entries, more) =
             search::page::<DB>(&mut conn, &self.store.schema, query, after).await?;
         let next = entries

@@ -190,7 +190,7 @@ impl<DB: Backend> Store<DB> {
         if unmet.is_empty() {
             return Ok(());
         }
-        let mut conn = self.pool.acquire().await?;
+        let mut conn = self.read(tenant).await?;
         let found = look_up::<DB>(&mut conn, &self.schema, tenant, &unmet).await?;
         self.subjects.remember(tenant, found.into_iter().collect());
         Ok(())
@@ -206,7 +206,7 @@ impl<DB: Backend> Store<DB> {
         event: &mut Prepared,
     ) -> Result<bool, AppendError> {
         let hosts: Vec<String> = event.refs.keys().cloned().collect();
-        let mut conn = self.pool.acquire().await?;
+        let mut conn = self.read(tenant).await?;
         let standing = look_up::<DB>(&mut conn, &self.schema, tenant, &hosts).await?;
         drop(conn);
         let mut changed = false;

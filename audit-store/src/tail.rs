@@ -119,7 +119,7 @@ impl<DB: Backend> Tail<DB> {
 
     /// Reads what is there. `false` where there is nothing new.
     async fn fill(&mut self, store: &Store<DB>) -> Result<bool, QueryError> {
-        let mut conn = store.pool.acquire().await?;
+        let mut conn = store.read(self.chain.tenant()).await?;
         let state = DB::chain_state(&mut conn, &store.schema, &self.chain).await?;
         let state = state.ok_or(QueryError::UnknownChain)?;
         if state.size <= self.next {

@@ -24,7 +24,7 @@ impl<DB: Backend> Journal<DB> {
         store.gate.check()?;
         never_published(store, chain).await?;
         let _turn = store.turn().await;
-        let mut tx = store.begin_write().await?;
+        let mut tx = store.begin_write_for(chain.tenant()).await?;
         // Not while somebody of the tenant is being erased.
         DB::lock_tenant(&mut tx, &store.schema, chain.tenant()).await?;
         let now = store.options.clock.now();

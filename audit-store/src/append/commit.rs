@@ -81,14 +81,7 @@ impl<DB: Backend> Store<DB> {
         for (chain, (events, jobs)) in by_chain {
             let id = match self.heads.id(&chain) {
                 Some(id) => Ok(id),
-                None => {
-                    let mut conn = self.kept.take(&self.writer).await?;
-                    let id = self.chain_id(&mut conn, &chain).await;
-                    if id.is_ok() {
-                        self.kept.put_back(conn);
-                    }
-                    id
-                }
+                None => self.look_up(&chain).await,
             };
             match id {
                 Ok(id) => {
@@ -108,6 +101,22 @@ impl<DB: Backend> Store<DB> {
             works.push(Work { group: Group { id, chain, slot }, events, jobs });
         }
         Ok(works)
+    }
+
+    /// Asks for the surrogate id of a chain over the connection that appends.
+    async fn look_up(&self, chain: &ChainId) -> Result<i64, AppendError> {
+        let mut conn = self.kept.take(&self.writer).await?;
+        let id = if self.options.tenancy.setting().is_none() {
+            self.chain_id(&mut conn, chain).await?
+        } else {
+            let mut tx = begin::<DB>(&mut conn).await?;
+            self.enter_tenant(&mut tx, chain.tenant()).await?;
+            let id = self.chain_id(&mut tx, chain).await?;
+            tx.commit().await?;
+            id
+        };
+        self.kept.put_back(conn);
+        Ok(id)
     }
 
     /// One transaction, repeated where that can help.
@@ -147,6 +156,7 @@ impl<DB: Backend> Store<DB> {
     ) -> Result<(), AppendError> {
         let mut conn = self.kept.take(&self.writer).await?;
         if let [work] = &mut *works
+            && self.options.tenancy.setting().is_none()
             && Self::is_one_statement(&work.group, &work.events)
         {
             // One statement, which commits by itself.
@@ -161,6 +171,7 @@ impl<DB: Backend> Store<DB> {
         let mut all = Vec::with_capacity(works.len());
         for work in &mut *works {
             let group = &mut work.group;
+            self.enter_tenant(&mut tx, group.chain.tenant()).await?;
             if Self::is_plain(group, &work.events)
                 && let Some(written) = self.write_plain(&mut tx, group, &work.events).await?
             {
@@ -189,6 +200,7 @@ impl<DB: Backend> Store<DB> {
         let mut tx = self.begin_write().await?;
         let mut all = Vec::with_capacity(works.len());
         for work in &mut *works {
+            self.enter_tenant(&mut tx, work.group.chain.tenant()).await?;
             all.push(self.write_checked(&mut tx, work).await?);
         }
         tx.commit().await?;

@@ -107,7 +107,7 @@ impl<DB: Backend> Store<DB> {
             settle::<DB>(tx, &self.schema, tenant, &mut [prepared]).await?;
             return Ok(());
         }
-        let mut own = self.begin_write().await?;
+        let mut own = self.begin_write_for(tenant).await?;
         let subjects = settle::<DB>(&mut own, &self.schema, tenant, &mut [prepared]).await?;
         own.commit().await?;
         self.subjects.remember(tenant, subjects);
@@ -153,7 +153,7 @@ impl<DB: Backend> Ticket<DB> {
     async fn look(&self) -> Result<Option<Receipt>, AppendError> {
         let (id, chain) = &self.chain;
         let schema = &self.store.schema;
-        let mut conn = self.store.pool.acquire().await?;
+        let mut conn = self.store.read(chain.tenant()).await?;
         let ids = [self.event.id()];
         let found = duplicate::standing::<DB>(&mut conn, schema, *id, &ids).await?;
         let Some(standing) = found.values().next() else { return Ok(None) };

@@ -8,4 +8,5 @@ pub(crate) mod read;
 pub(crate) mod rows;
 pub(crate) mod setup;
 pub(crate) mod stage;
+pub(crate) mod tenancy;
 pub(crate) mod verify;

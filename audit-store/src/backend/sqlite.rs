@@ -8,6 +8,7 @@ pub(crate) mod read;
 pub(crate) mod rows;
 pub(crate) mod setup;
 pub(crate) mod stage;
+pub(crate) mod tenancy;
 pub(crate) mod verify;
 
 /// The bits of a position that hold the seq; the chain's number stands above them.

@@ -40,7 +40,7 @@ impl<DB: Backend> ChainReader<DB> {
         store: &Arc<Store<DB>>,
         chain: &ChainId,
     ) -> Result<Self, ExportError> {
-        let mut tx = store.pool.begin_with(DB::BEGIN_SNAPSHOT).await?;
+        let mut tx = store.begin_snapshot(chain.tenant()).await?;
         let row = DB::chain_row(&mut tx, &store.schema, chain)
             .await?
             .ok_or_else(|| ExportError::UnknownChain { chain: chain.clone() })?;

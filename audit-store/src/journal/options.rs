@@ -7,6 +7,7 @@ use audit_core::{Clock, JournalName, SystemClock};
 
 use crate::private::PrivateFieldSealer;
 use crate::publish::{CheckpointSigner, CheckpointSink};
+use crate::tenancy::Tenancy;
 
 /// How a journal is created or opened. Every default is a constant of this type.
 #[derive(Clone, Debug)]
@@ -16,6 +17,7 @@ pub struct JournalOptions {
     pub(crate) sinks: Vec<Arc<dyn CheckpointSink>>,
     pub(crate) clock: Arc<dyn Clock>,
     pub(crate) schema: String,
+    pub(crate) tenancy: Tenancy,
     pub(crate) connections: u32,
     pub(crate) busy_timeout: Duration,
     pub(crate) queue: usize,
@@ -55,6 +57,7 @@ impl JournalOptions {
             sinks: Vec::new(),
             clock: Arc::new(SystemClock),
             schema: Self::SCHEMA.to_owned(),
+            tenancy: Tenancy::default(),
             connections: Self::CONNECTIONS,
             busy_timeout: Self::BUSY_TIMEOUT,
             queue: Self::QUEUE,

@@ -101,12 +101,12 @@ async fn compare_chain<DB: Backend>(
     store: &Store<DB>,
     chain: &ChainId,
 ) -> Result<(), HistoryError> {
-    let mut conn = store.pool.acquire().await?;
+    let mut conn = store.read(chain.tenant()).await?;
     let Some(row) = DB::chain_row(&mut conn, &store.schema, chain).await? else { return Ok(()) };
     drop(conn);
     let origin = origin(store, chain, row.incarnation)?;
     let known = published(store, &origin).await?;
-    let mut tx = store.pool.begin_with(DB::BEGIN_SNAPSHOT).await?;
+    let mut tx = store.begin_snapshot(chain.tenant()).await?;
     // Read again: the chain may have grown while the sinks were asked.
     if let Some(row) = DB::chain_row(&mut tx, &store.schema, chain).await? {
         for (place, signed) in &known {

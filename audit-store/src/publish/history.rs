@@ -40,7 +40,7 @@ pub(crate) async fn never_published<DB: Backend>(
     chain: &ChainId,
 ) -> Result<(), HistoryError> {
     let stored = || async {
-        let mut conn = store.pool.acquire().await?;
+        let mut conn = store.read(chain.tenant()).await?;
         DB::chain_row(&mut conn, &store.schema, chain).await
     };
     if store.options.sinks.is_empty() || stored().await?.is_some() {

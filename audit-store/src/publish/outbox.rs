@@ -101,7 +101,7 @@ async fn publish_to<DB: Backend>(
     sink: &dyn CheckpointSink,
     report: &mut PublishReport,
 ) -> Result<Outcome, DatabaseError> {
-    let mut conn = store.pool.acquire().await?;
+    let mut conn = store.read(chain.tenant()).await?;
     let Some(row) = DB::chain_row(&mut conn, &store.schema, chain).await? else {
         return Ok(Outcome::Answered);
     };
@@ -109,7 +109,7 @@ async fn publish_to<DB: Backend>(
     drop(conn);
     let mut upto = before.unwrap_or(PublishedUpTo::NOTHING);
     loop {
-        let mut conn = store.pool.acquire().await?;
+        let mut conn = store.read(chain.tenant()).await?;
         let (above, last, most) = ((upto.incarnation, upto.size), LAST_CHECKPOINT, CHECKPOINT_PAGE);
         let page = DB::checkpoint_rows(&mut conn, &store.schema, row.id, above, last, most).await?;
         drop(conn);
@@ -140,10 +140,10 @@ async fn publish_to<DB: Backend>(
             upto.failed_at = Some(store.options.clock.now().as_micros());
         }
         let _turn = store.turn_alone().await;
-        let mut conn = store.writer.acquire().await?;
+        let mut conn = store.write(chain.tenant()).await?;
         let place = (row.id, chain);
         DB::set_published(&mut conn, &store.schema, place, sink.name(), upto).await?;
-        drop(conn);
+        conn.commit().await?;
         if let Some((size, source)) = failure {
             let outcome = match &source {
                 SinkError::Unavailable(_) => Outcome::Unreachable,

@@ -128,7 +128,7 @@ impl<DB: Backend> Journal<DB> {
         seq: u64,
         reason: &AccessReason,
     ) -> Result<Vec<PrivateField>, ReadPrivateError> {
-        let mut conn = self.store.pool.acquire().await?;
+        let mut conn = self.store.read(chain.tenant()).await?;
         let schema = &self.store.schema;
         let state = DB::chain_state(&mut conn, schema, chain).await?;
         let id = state.ok_or(ReadPrivateError::UnknownChain)?.id;
@@ -144,7 +144,7 @@ impl<DB: Backend> Journal<DB> {
                 .map_err(|error| ReadPrivateError::AccessReason(error.into()))?;
             self.append(chain, event).await?;
         }
-        let mut conn = self.store.pool.acquire().await?;
+        let mut conn = self.store.read(chain.tenant()).await?;
         let (first, end) = (integer(seq), integer(seq.saturating_add(1)));
         let rows = DB::disclosure_rows(&mut conn, schema, id, first, end).await?;
         drop(conn);
