@@ -10,7 +10,7 @@ use crate::private::SealerError;
 use crate::publish::HistoryError;
 use crate::subject::{Fresh, Prepared};
 
-mod chain;
+pub(crate) mod chain;
 pub(crate) mod commit;
 mod duplicate;
 pub(crate) mod group_commit;

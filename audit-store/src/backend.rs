@@ -14,6 +14,7 @@ use crate::error::OpenError;
 
 pub(crate) mod append;
 pub(crate) mod dispose;
+pub(crate) mod hold;
 pub(crate) mod index;
 #[cfg(feature = "postgres")]
 pub(crate) mod postgres;
@@ -44,6 +45,7 @@ pub trait Backend:
     + setup::SetupSql
     + append::AppendSql
     + dispose::DisposeSql
+    + hold::HoldSql
     + stage::StageSql
     + index::IndexSql
     + read::ReadSql

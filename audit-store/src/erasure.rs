@@ -1,5 +1,7 @@
 //! Erasing a data subject: the private fields go, every hash stays.
 
+mod deferred;
+
 use std::collections::BTreeMap;
 
 use audit_core::{Actor, ChainId, EventError, Reserved, SubjectRef, Timestamp};
@@ -7,10 +9,11 @@ use audit_core::{Actor, ChainId, EventError, Reserved, SubjectRef, Timestamp};
 use crate::append::write::Group;
 use crate::append::{AppendError, Receipt};
 use crate::backend::Backend;
+use crate::backend::dispose::Condemned;
 use crate::error::DatabaseError;
 use crate::journal::{Journal, Store};
 use crate::private::SealerError;
-use crate::subject::{Prepared, read_ref};
+use crate::subject::Prepared;
 
 /// Whom to erase, and why.
 #[derive(Clone, Debug)]
@@ -63,6 +66,9 @@ pub struct ErasureReport {
     pub entries: Vec<Receipt>,
     /// Of how many entries private fields were removed.
     pub removed: u64,
+    /// Of how many entries a legal hold keeps them for now. They go when the last hold on them is
+    /// released, without being asked for again.
+    pub deferred: u64,
     /// What is left of them on the database's disk.
     pub residue: Residue,
 }
@@ -90,17 +96,13 @@ pub enum ErasureError {
     /// The entry that says so could not be appended.
     #[error("the erasure cannot be recorded")]
     Append(#[from] AppendError),
-    /// The database failed. Where the person's key was destroyed before, that stays so: erase again.
+    /// The database failed.
     #[error("the database did not erase")]
     Database(#[from] DatabaseError),
-    /// A legal hold stands on a chain of the tenant.
-    #[error("{holds} legal holds stand on the tenant's chains")]
-    OnHold {
-        /// How many.
-        holds: u64,
-    },
-    /// The person's key could not be destroyed.
-    #[error("the key of the data subject was not destroyed")]
+    /// A private field under a legal hold could not be sealed anew: nothing was changed. Or the
+    /// person's key could not be destroyed: then the fields are gone from the journal, which says so,
+    /// and the key is destroyed by [`Journal::maintain`] or when the journal is opened.
+    #[error("a key of the data subject could not be used or destroyed")]
     PrivateFields(#[from] SealerError),
     /// The journal knows no such person, or does not any more: there is nothing to erase.
     #[error("the journal knows no such data subject")]
@@ -129,34 +131,37 @@ struct Locked {
 impl<DB: Backend> Journal<DB> {
     /// Erases a person: removes their private fields from all chains of the tenant, severs the
     /// host's id from the pseudonym, and records it in each of these chains, in one transaction.
-    /// Where private fields are sealed, the person's key is destroyed before.
+    /// Where private fields are sealed, the person's key is destroyed right after.
     ///
     /// Entries, hashes, checkpoints and proofs stay what they were, and verify; so do bundles that
     /// were exported before, which hold what they held. What is staged and not committed yet comes
     /// without the person's fields when it is sealed. A person who returns gets a new pseudonym.
+    ///
+    /// What a legal hold keeps stays until it is released: sealed under another key where fields are
+    /// sealed, so that the person's own key can go all the same.
     ///
     /// Appending to the tenant's chains waits until it is done. What the fields' rows are is looked
     /// up before, so that this is short.
     ///
     /// # Errors
     ///
-    /// Any [`ErasureError`]. Asking again after a failure goes on where it was; after a success it
-    /// is [`ErasureError::UnknownSubject`].
+    /// Any [`ErasureError`]. Asking again after a success is [`ErasureError::UnknownSubject`].
     pub async fn erase_subject(&self, erasure: &Erasure) -> Result<ErasureReport, ErasureError> {
         let store = &self.store;
         // What is committed and staged is sealed first, and then found like the rest.
         self.sequence().await?;
-        let subject = store.subject_of(&erasure.tenant, &erasure.subject).await?;
+        let mut conn = store.read(&erasure.tenant).await?;
+        let subject = store.subject_ref(&mut conn, &erasure.tenant, &erasure.subject).await?;
+        drop(conn);
+        let subject = subject.ok_or(ErasureError::UnknownSubject)?;
         let known = store.look_for(&erasure.tenant, subject).await?;
         // Whatever is wrong with the entry is found before anything is destroyed.
         erasure.entry(subject, 0)?;
-        if let Some(sealer) = &store.options.sealer {
-            sealer.destroy(&erasure.tenant, subject).await?;
-        }
-        let (entries, removed, at) = store.erase(erasure, subject, known).await?;
+        let done = store.erase(erasure, subject, known).await?;
         store.subjects.forget(&erasure.tenant, &erasure.subject);
+        store.destroy_condemned(&erasure.tenant).await?;
         let residue = self.wipe_log().await?;
-        Ok(ErasureReport { subject, at, entries, removed, residue })
+        Ok(ErasureReport { residue, ..done })
     }
 
     /// Takes what was removed out of SQLite's write-ahead log; on PostgreSQL it does nothing.
@@ -176,18 +181,6 @@ impl<DB: Backend> Journal<DB> {
 }
 
 impl<DB: Backend> Store<DB> {
-    async fn subject_of(&self, tenant: &str, host: &str) -> Result<SubjectRef, ErasureError> {
-        let mut conn = self.read(tenant).await?;
-        let holds = DB::count_holds(&mut conn, &self.schema, tenant).await?;
-        if holds > 0 {
-            return Err(ErasureError::OnHold { holds: holds.unsigned_abs() });
-        }
-        let hosts = [host.to_owned()];
-        let found = DB::subjects(&mut conn, &self.schema, tenant, &hosts).await?;
-        let (_, subject) = found.first().ok_or(ErasureError::UnknownSubject)?;
-        Ok(read_ref(subject)?)
-    }
-
     /// What stands about a subject by now, by chain, and up to where that was looked for.
     async fn look_for(
         &self,
@@ -212,7 +205,7 @@ impl<DB: Backend> Store<DB> {
         erasure: &Erasure,
         subject: SubjectRef,
         mut known: BTreeMap<i64, (i64, Vec<i64>)>,
-    ) -> Result<(Vec<Receipt>, u64, Timestamp), ErasureError> {
+    ) -> Result<ErasureReport, ErasureError> {
         let (tenant, schema, of) = (&erasure.tenant, &self.schema, *subject.as_bytes());
         let _turn = self.turn_alone().await;
         let mut tx = self.begin_write_for(tenant).await?;
@@ -232,21 +225,39 @@ impl<DB: Backend> Store<DB> {
         if !DB::sever(&mut tx, schema, tenant, of, at.as_micros()).await? {
             return Err(ErasureError::UnknownSubject);
         }
-        let (mut all, mut removed) = (Vec::new(), 0_u64);
-        for Locked { mut group, head, seqs } in locked {
+        let (mut all, mut removed, mut put_off) = (Vec::new(), 0_u64, 0_usize);
+        for Locked { mut group, head, mut seqs } in locked {
             if seqs.is_empty() {
                 group.slot.replace(head);
                 continue;
             }
             let mut event = erasure.entry(subject, head.size.saturating_sub(1))?;
             let written = self.write_locked(&mut tx, &group, head, &mut [&mut event]).await?;
+            let held = self.held(&mut tx, group.id, &seqs).await?;
+            if !held.is_empty() {
+                let later = deferred::deferred(subject, &erasure.ground, &erasure.request);
+                self.put_off(&mut tx, &group, &later, &held).await?;
+                seqs.retain(|seq| held.binary_search(seq).is_err());
+                put_off = put_off.saturating_add(held.len());
+            }
             let gone = DB::delete_disclosures(&mut tx, schema, group.id, of, &seqs).await?;
             removed = removed.saturating_add(gone);
             all.push((group, written));
         }
+        if self.options.sealer.is_some() {
+            let (tenant, subject) = (tenant.clone(), of.to_vec());
+            DB::condemn(&mut tx, schema, &Condemned { tenant, subject, custody: false }).await?;
+        }
         tx.commit().await?;
         let entries =
             all.into_iter().flat_map(|(mut group, written)| group.committed(self, written));
-        Ok((entries.collect(), removed, at))
+        Ok(ErasureReport {
+            subject,
+            at,
+            entries: entries.collect(),
+            removed,
+            deferred: u64::try_from(put_off).unwrap_or(u64::MAX),
+            residue: Residue::Pending,
+        })
     }
 }

@@ -240,6 +240,8 @@ impl<DB: Backend> Journal<DB> {
             Publisher::start(&store);
             Sequencer::start(&store);
             Follower::start(&store);
+            // Where that fails, maintenance tries again.
+            let _tried_again = store.destroy_all_condemned().await;
         }
         let (queue, writer) = group_commit::start(&store);
         let handle = Handle { queue, writer: Mutex::new(Some(writer)) };

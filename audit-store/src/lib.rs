@@ -17,6 +17,7 @@ mod checkpoint;
 mod erasure;
 mod error;
 mod export;
+mod hold;
 mod index;
 mod journal;
 mod maintain;
@@ -61,6 +62,9 @@ pub use private::{OpenedPrivate, PrivateFieldSealer, PrivatePlace, SealerError};
 
 // Keeping tenants apart.
 pub use tenancy::Tenancy;
+
+// Legal holds.
+pub use hold::{HoldError, HoldOrder, LegalHoldInForce};
 
 // Erasing people.
 pub use erasure::{Erasure, ErasureError, ErasureReport, Residue};

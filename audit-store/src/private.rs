@@ -51,7 +51,31 @@ pub trait PrivateFieldSealer: fmt::Debug + Send + Sync {
         subject: SubjectRef,
     ) -> BoxFuture<'a, Result<(), SealerError>>;
 
-    /// Opens what [`seal`](Self::seal) returned for the same place.
+    /// Seals a disclosure under a key of its own, in the custody of a legal hold: the data subject's
+    /// key is about to be destroyed, and this field must outlive it until the hold is released. The
+    /// custody key belongs to the same data subject and is made where there is none.
+    ///
+    /// # Errors
+    ///
+    /// Any [`SealerError`]; the erasure ends there, and may be asked for again.
+    fn keep<'a>(
+        &'a self,
+        place: &'a PrivatePlace,
+        disclosure: &'a str,
+    ) -> BoxFuture<'a, Result<String, SealerError>>;
+
+    /// Destroys the custody key of a data subject, as [`destroy`](Self::destroy) does the other one.
+    ///
+    /// # Errors
+    ///
+    /// Any [`SealerError`]; it is asked for again.
+    fn destroy_custody<'a>(
+        &'a self,
+        tenant: &'a str,
+        subject: SubjectRef,
+    ) -> BoxFuture<'a, Result<(), SealerError>>;
+
+    /// Opens what [`seal`](Self::seal) or [`keep`](Self::keep) returned for the same place.
     ///
     /// # Errors
     ///

@@ -4,7 +4,7 @@ pub(crate) mod cursor;
 pub(crate) mod filter;
 pub(crate) mod plan;
 pub(crate) mod private;
-mod search;
+pub(crate) mod search;
 
 use std::ops::Range;
 

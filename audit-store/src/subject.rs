@@ -65,9 +65,7 @@ impl Prepared {
         let hosts = event.subjects();
         let mut refs = BTreeMap::new();
         for host in hosts {
-            if host.is_empty() || host.len() > MAX_HOST {
-                return Err(AppendError::SubjectId { bytes: host.len(), limit: MAX_HOST });
-            }
+            check_host(host)?;
             let subject = match known.get(tenant, host).or_else(|| fresh.get(host).copied()) {
                 Some(subject) => subject,
                 None => new_ref()?,
@@ -126,6 +124,13 @@ impl Prepared {
         self.sealed.clear();
         Ok(true)
     }
+}
+
+fn check_host(host: &str) -> Result<(), AppendError> {
+    if host.is_empty() || host.len() > MAX_HOST {
+        return Err(AppendError::SubjectId { bytes: host.len(), limit: MAX_HOST });
+    }
+    Ok(())
 }
 
 fn new_ref() -> Result<SubjectRef, AppendError> {
@@ -230,6 +235,36 @@ impl<DB: Backend> Store<DB> {
         }
         self.subjects.remember(tenant, standing.into_iter().collect());
         Ok(changed)
+    }
+}
+
+impl<DB: Backend> Store<DB> {
+    /// The ref of a subject, by the host's id.
+    pub(crate) async fn subject_ref(
+        &self,
+        conn: &mut DB::Connection,
+        tenant: &str,
+        host: &str,
+    ) -> Result<Option<SubjectRef>, AppendError> {
+        let found = look_up::<DB>(conn, &self.schema, tenant, &[host.to_owned()]).await?;
+        Ok(found.into_values().next())
+    }
+
+    /// The ref of a subject, who is added where the directory does not have them.
+    pub(crate) async fn subject_ref_or_new(
+        &self,
+        conn: &mut DB::Connection,
+        tenant: &str,
+        host: &str,
+    ) -> Result<SubjectRef, AppendError> {
+        check_host(host)?;
+        if let Some(known) = self.subject_ref(conn, tenant, host).await? {
+            return Ok(known);
+        }
+        let subject = new_ref()?;
+        DB::insert_subject(conn, &self.schema, tenant, host, *subject.as_bytes()).await?;
+        let known = self.subject_ref(conn, tenant, host).await?;
+        known.ok_or(AppendError::Corrupt { what: "the subject directory" })
     }
 }
 

@@ -16,8 +16,8 @@ use std::sync::Arc;
 
 use audit_core::{Actor, AuditorPolicy, Event, SubjectRef, Verdict};
 use audit_store::{
-    AccessReason, Backend, BundleOptions, DatabaseErrorKind, Erasure, ErasureError, Journal,
-    Residue, SubjectKeySealer, VerifyOptions, verify_bundle,
+    AccessReason, Backend, BundleOptions, Erasure, ErasureError, Journal, Residue,
+    SubjectKeySealer, VerifyOptions, verify_bundle,
 };
 use crypto_fields::{
     CachePolicy, EpochKeys, LocalKey, MemorySubjectKeys, SecretKey, SubjectKeys, SystemClock,
@@ -234,28 +234,6 @@ async fn a_reader_keeps_the_log_until_it_ends<T: Erasing>(db: T) {
     verified(&journal).await;
 }
 
-async fn a_hold_keeps_and_so_does_the_database<T: Erasing>(db: T) {
-    let journal = db.journal().await;
-    let acme = chain("acme/default");
-    journal.append(&acme, about(PERSON)).await.unwrap();
-    let tenant = if T::POSTGRES { ", tenant" } else { "" };
-    let value = if T::POSTGRES { ", 'acme'" } else { "" };
-    let hold = format!(
-        "INSERT INTO audit_hold (chain, hold, seq, kind{tenant}) VALUES (1, 'h', 0, 'chain'{value})"
-    );
-    db.execute(&hold).await.unwrap();
-    let error = journal.erase_subject(&erasure("acme", PERSON)).await.unwrap_err();
-    assert!(matches!(error, ErasureError::OnHold { holds: 1 }), "{error}");
-    // By hand: neither with the mapping there, nor under a hold with it gone.
-    for sever in ["", "UPDATE audit_subject SET host = NULL, erased = 1; "] {
-        let statement = format!("{sever}DELETE FROM audit_disclosure");
-        let error = db.execute(&statement).await.unwrap_err();
-        let error = audit_store::DatabaseError::from(error);
-        assert_eq!(error.kind(), DatabaseErrorKind::Constraint, "{statement}");
-    }
-    assert_eq!(fields(&journal, "acme/default", 1).await, 2);
-}
-
 async fn a_backup_opens_nothing_of_who_was_erased<T: Erasing>(db: T) {
     let keys = Arc::new(SubjectKeys::new(
         MemorySubjectKeys::default(),
@@ -300,6 +278,5 @@ test_support::both_databases!(
     a_person_goes_and_every_hash_stays,
     what_is_recorded_meanwhile_brings_nothing_back,
     a_reader_keeps_the_log_until_it_ends,
-    a_hold_keeps_and_so_does_the_database,
     a_backup_opens_nothing_of_who_was_erased,
 );

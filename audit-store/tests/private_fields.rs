@@ -306,6 +306,22 @@ impl PrivateFieldSealer for Faulty {
         })
     }
 
+    fn keep<'a>(
+        &'a self,
+        place: &'a PrivatePlace,
+        disclosure: &'a str,
+    ) -> BoxFuture<'a, Result<String, SealerError>> {
+        self.seal(place, disclosure)
+    }
+
+    fn destroy_custody<'a>(
+        &'a self,
+        tenant: &'a str,
+        subject: SubjectRef,
+    ) -> BoxFuture<'a, Result<(), SealerError>> {
+        self.destroy(tenant, subject)
+    }
+
     fn open<'a>(
         &'a self,
         _place: &'a PrivatePlace,

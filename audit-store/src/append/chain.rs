@@ -1,9 +1,10 @@
 //! Creating chains.
 
 use audit_core::{Actor, ChainId, Reserved};
+use sqlx::Transaction;
 
 use crate::append::head::Head;
-use crate::append::write::Group;
+use crate::append::write::{Group, Written};
 use crate::append::{AppendError, Receipt, duplicate};
 use crate::backend::Backend;
 use crate::journal::{Journal, Store};
@@ -41,13 +42,24 @@ impl<DB: Backend> Journal<DB> {
         let mut opened = store.opened()?;
         let events = &mut [&mut opened];
         let written = store.write_locked(&mut tx, &group, Head::read(&row)?, events).await?;
+        let written = store.first_entries(&mut tx, &group, written).await?;
         tx.commit().await?;
         store.heads.remember(chain, id);
-        group.committed(store, written).pop().ok_or(AppendError::Closed)
+        group.committed(store, written).into_iter().next().ok_or(AppendError::Closed)
     }
 }
 
 impl<DB: Backend> Store<DB> {
+    /// Seals what holds for all chains of a tenant and so for one that has just been made, too.
+    async fn first_entries(
+        &self,
+        tx: &mut Transaction<'_, DB>,
+        group: &Group,
+        written: Written,
+    ) -> Result<Written, AppendError> {
+        self.repeat_holds(tx, group, written).await
+    }
+
     fn opened(&self) -> Result<Prepared, AppendError> {
         let (key, name) = (self.key.clone(), self.options.name.clone());
         own(&Reserved::Opened { key, name })
@@ -56,6 +68,10 @@ impl<DB: Backend> Store<DB> {
 
 /// An event that only the journal itself records.
 pub(crate) fn own(reserved: &Reserved) -> Result<Prepared, AppendError> {
-    let event = reserved.event(Actor::system("audit-store"))?;
-    Ok(Prepared::canonical(event.canonicalize(|_| None)?))
+    own_by(reserved, Actor::system("audit-store"))
+}
+
+/// An event that only the journal itself records, on somebody's behalf.
+pub(crate) fn own_by(reserved: &Reserved, actor: Actor) -> Result<Prepared, AppendError> {
+    Ok(Prepared::canonical(reserved.event(actor)?.canonicalize(|_| None)?))
 }

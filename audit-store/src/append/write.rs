@@ -44,6 +44,11 @@ impl Written {
         Self { receipts: sealed.receipts, head: sealed.head, subjects: Vec::new() }
     }
 
+    /// The seq that the next entry will have.
+    pub(crate) const fn size(&self) -> u64 {
+        self.head.size
+    }
+
     /// Nothing new: the head stays where it is.
     pub(crate) const fn nothing(head: Head) -> Self {
         Self { receipts: Vec::new(), head, subjects: Vec::new() }
@@ -194,6 +199,21 @@ impl<DB: Backend> Store<DB> {
             DB::insert_disclosures(conn, schema, group.id, tenant, disclosures).await?;
         }
         Ok(Written { receipts: sealed.receipts, head: sealed.head, subjects })
+    }
+
+    /// Writes more events on top of what was just written in the same transaction.
+    pub(crate) async fn write_more(
+        &self,
+        conn: &mut DB::Connection,
+        group: &Group,
+        before: Written,
+        events: &mut [&mut Prepared],
+    ) -> Result<Written, AppendError> {
+        let Written { mut receipts, head, mut subjects } = before;
+        let written = self.write_locked(conn, group, head, events).await?;
+        receipts.extend(written.receipts);
+        subjects.extend(written.subjects);
+        Ok(Written { receipts, head: written.head, subjects })
     }
 
     /// The entries that stand already under the ids of these events.

@@ -6,6 +6,28 @@ use sqlx::Database;
 
 use crate::backend::Schema;
 
+/// A key that nothing is to be opened with any more.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Condemned {
+    /// The tenant.
+    pub tenant: String,
+    /// The data subject's ref.
+    pub subject: Vec<u8>,
+    /// Whether it is the one under which held fields were kept.
+    pub custody: bool,
+}
+
+/// An erased subject of whom held fields are left.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Deferred {
+    /// The data subject's ref.
+    pub subject: Vec<u8>,
+    /// The ground of the erasure.
+    pub ground: String,
+    /// The request that led to it.
+    pub request: String,
+}
+
 /// Taking away what a lawful ground takes away. What may go is for the caller to know; the database
 /// refuses the rest.
 pub trait DisposeSql: Database {
@@ -22,13 +44,6 @@ pub trait DisposeSql: Database {
         schema: &Schema,
         tenant: &str,
     ) -> impl Future<Output = sqlx::Result<Vec<(i64, String)>>> + Send;
-
-    /// How many holds stand on the tenant's chains.
-    fn count_holds(
-        conn: &mut Self::Connection,
-        schema: &Schema,
-        tenant: &str,
-    ) -> impl Future<Output = sqlx::Result<i64>> + Send;
 
     /// The entries of a chain, `first` and later, that have private fields of a subject stored.
     fn entries_about(
@@ -56,6 +71,68 @@ pub trait DisposeSql: Database {
         subject: [u8; 16],
         seqs: &[i64],
     ) -> impl Future<Output = sqlx::Result<u64>> + Send;
+
+    /// Has the held private fields of an entry stored otherwise sealed.
+    fn rekey_disclosures(
+        conn: &mut Self::Connection,
+        schema: &Schema,
+        chain: i64,
+        subject: [u8; 16],
+        row: (i64, &str),
+    ) -> impl Future<Output = sqlx::Result<()>> + Send;
+
+    /// A subject's private fields of some entries as they are stored: seq and items.
+    fn disclosures_about(
+        conn: &mut Self::Connection,
+        schema: &Schema,
+        chain: i64,
+        subject: [u8; 16],
+        seqs: &[i64],
+    ) -> impl Future<Output = sqlx::Result<Vec<(i64, String)>>> + Send;
+
+    /// Notes a key that is to be destroyed.
+    fn condemn(
+        conn: &mut Self::Connection,
+        schema: &Schema,
+        key: &Condemned,
+    ) -> impl Future<Output = sqlx::Result<()>> + Send;
+
+    /// The keys of a tenant's people that are to be destroyed.
+    fn condemned(
+        conn: &mut Self::Connection,
+        schema: &Schema,
+        tenant: &str,
+    ) -> impl Future<Output = sqlx::Result<Vec<Condemned>>> + Send;
+
+    /// A key was destroyed.
+    fn executed(
+        conn: &mut Self::Connection,
+        schema: &Schema,
+        key: &Condemned,
+    ) -> impl Future<Output = sqlx::Result<()>> + Send;
+
+    /// Notes that held fields of an erased subject are left on a chain.
+    fn defer(
+        conn: &mut Self::Connection,
+        schema: &Schema,
+        chain: (i64, &str),
+        deferred: &Deferred,
+    ) -> impl Future<Output = sqlx::Result<()>> + Send;
+
+    /// The erased subjects of whom held fields are left on a chain.
+    fn deferred(
+        conn: &mut Self::Connection,
+        schema: &Schema,
+        chain: i64,
+    ) -> impl Future<Output = sqlx::Result<Vec<Deferred>>> + Send;
+
+    /// Nothing is left of the subject on this chain. Returns on how many others there still is.
+    fn undefer(
+        conn: &mut Self::Connection,
+        schema: &Schema,
+        chain: (i64, &str),
+        subject: [u8; 16],
+    ) -> impl Future<Output = sqlx::Result<i64>> + Send;
 
     /// Takes what was removed out of the database's log, where it can be: false where a reader
     /// keeps it for now, nothing where the log is not within reach.

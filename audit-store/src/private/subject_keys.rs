@@ -43,6 +43,25 @@ impl<S: SubjectKeyStore> SubjectKeySealer<S> {
     }
 }
 
+/// Whose key it is.
+#[derive(Clone, Copy)]
+enum Owner {
+    /// The data subject's own.
+    Subject,
+    /// The one that keeps what a legal hold does not let go.
+    Custody,
+}
+
+impl Owner {
+    fn id(self, subject: SubjectRef) -> Result<SubjectId, SealerError> {
+        let id = match self {
+            Self::Subject => subject.to_string(),
+            Self::Custody => format!("{subject}.held"),
+        };
+        SubjectId::new(id).map_err(SealerError::unavailable)
+    }
+}
+
 /// A place in the words of `crypto-fields`.
 struct Place {
     tenant: TenantId,
@@ -51,10 +70,10 @@ struct Place {
 }
 
 impl Place {
-    fn of(place: &PrivatePlace) -> Result<Self, SealerError> {
+    fn of(place: &PrivatePlace, owner: Owner) -> Result<Self, SealerError> {
         Ok(Self {
             tenant: TenantId::new(place.tenant.clone()).map_err(SealerError::unavailable)?,
-            subject: SubjectId::new(place.subject.to_string()).map_err(SealerError::unavailable)?,
+            subject: owner.id(place.subject)?,
             row: RowKey::text(place.digest.as_str()).map_err(SealerError::unavailable)?,
         })
     }
@@ -64,19 +83,77 @@ impl Place {
     }
 }
 
+impl<S: SubjectKeyStore> SubjectKeySealer<S> {
+    async fn seal_under(
+        &self,
+        owner: Owner,
+        place: &PrivatePlace,
+        disclosure: &str,
+    ) -> Result<String, SealerError> {
+        let place = Place::of(place, owner)?;
+        let key = self.keys.sealing(&place.tenant, &place.subject, Purpose::Seal).await;
+        let key = key.map_err(SealerError::unavailable)?;
+        let sealed = self.cipher.seal_text(&place.under(&key), &disclosure.to_owned());
+        sealed.map(SealedText::into_text).map_err(SealerError::unavailable)
+    }
+
+    async fn open_under(
+        &self,
+        owner: Owner,
+        place: &PrivatePlace,
+        sealed: &str,
+    ) -> Result<OpenedPrivate, SealerError> {
+        let place = Place::of(place, owner)?;
+        let key = self.keys.opening(&place.tenant, &place.subject, Purpose::Seal).await;
+        let key = match (key, owner) {
+            (Ok(key), _) => key,
+            (Err(SubjectKeyError::Destroyed { .. }), _)
+            | (Err(SubjectKeyError::Unknown), Owner::Custody) => {
+                return Ok(OpenedPrivate::Destroyed);
+            }
+            (Err(error), _) => return Err(SealerError::unavailable(error)),
+        };
+        let sealed = SealedText::<String>::from_text(sealed.to_owned());
+        match self.cipher.open_text(&place.under(&key), &sealed) {
+            Ok(disclosure) => Ok(OpenedPrivate::Disclosure(disclosure)),
+            // Destroyed by another task since the key was had.
+            Err(OpenError::Destroyed { .. } | OpenError::Revoked { .. }) => {
+                Ok(OpenedPrivate::Destroyed)
+            }
+            Err(OpenError::Authentication | OpenError::Malformed(_) | OpenError::NotSealed) => {
+                Err(SealerError::NotAuthentic)
+            }
+            Err(error) => Err(SealerError::unavailable(error)),
+        }
+    }
+
+    async fn destroy_of(
+        &self,
+        owner: Owner,
+        tenant: &str,
+        subject: SubjectRef,
+    ) -> Result<(), SealerError> {
+        let tenant = TenantId::new(tenant.to_owned()).map_err(SealerError::unavailable)?;
+        let destroyed = self.keys.destroy(&tenant, &owner.id(subject)?).await;
+        destroyed.map(drop).map_err(SealerError::unavailable)
+    }
+}
+
 impl<S: SubjectKeyStore + fmt::Debug> PrivateFieldSealer for SubjectKeySealer<S> {
     fn seal<'a>(
         &'a self,
         place: &'a PrivatePlace,
         disclosure: &'a str,
     ) -> BoxFuture<'a, Result<String, SealerError>> {
-        Box::pin(async move {
-            let place = Place::of(place)?;
-            let key = self.keys.sealing(&place.tenant, &place.subject, Purpose::Seal).await;
-            let key = key.map_err(SealerError::unavailable)?;
-            let sealed = self.cipher.seal_text(&place.under(&key), &disclosure.to_owned());
-            sealed.map(SealedText::into_text).map_err(SealerError::unavailable)
-        })
+        Box::pin(self.seal_under(Owner::Subject, place, disclosure))
+    }
+
+    fn keep<'a>(
+        &'a self,
+        place: &'a PrivatePlace,
+        disclosure: &'a str,
+    ) -> BoxFuture<'a, Result<String, SealerError>> {
+        Box::pin(self.seal_under(Owner::Custody, place, disclosure))
     }
 
     fn destroy<'a>(
@@ -84,12 +161,15 @@ impl<S: SubjectKeyStore + fmt::Debug> PrivateFieldSealer for SubjectKeySealer<S>
         tenant: &'a str,
         subject: SubjectRef,
     ) -> BoxFuture<'a, Result<(), SealerError>> {
-        Box::pin(async move {
-            let tenant = TenantId::new(tenant.to_owned()).map_err(SealerError::unavailable)?;
-            let subject = Self::subject_id(subject).map_err(SealerError::unavailable)?;
-            let destroyed = self.keys.destroy(&tenant, &subject).await;
-            destroyed.map(drop).map_err(SealerError::unavailable)
-        })
+        Box::pin(self.destroy_of(Owner::Subject, tenant, subject))
+    }
+
+    fn destroy_custody<'a>(
+        &'a self,
+        tenant: &'a str,
+        subject: SubjectRef,
+    ) -> BoxFuture<'a, Result<(), SealerError>> {
+        Box::pin(self.destroy_of(Owner::Custody, tenant, subject))
     }
 
     fn open<'a>(
@@ -98,24 +178,17 @@ impl<S: SubjectKeyStore + fmt::Debug> PrivateFieldSealer for SubjectKeySealer<S>
         sealed: &'a str,
     ) -> BoxFuture<'a, Result<OpenedPrivate, SealerError>> {
         Box::pin(async move {
-            let place = Place::of(place)?;
-            let key = self.keys.opening(&place.tenant, &place.subject, Purpose::Seal).await;
-            let key = match key {
-                Ok(key) => key,
-                Err(SubjectKeyError::Destroyed { .. }) => return Ok(OpenedPrivate::Destroyed),
-                Err(error) => return Err(SealerError::unavailable(error)),
-            };
-            let sealed = SealedText::<String>::from_text(sealed.to_owned());
-            match self.cipher.open_text(&place.under(&key), &sealed) {
-                Ok(disclosure) => Ok(OpenedPrivate::Disclosure(disclosure)),
-                // Destroyed by another task since the key was had.
-                Err(OpenError::Destroyed { .. } | OpenError::Revoked { .. }) => {
-                    Ok(OpenedPrivate::Destroyed)
+            // Whose key sealed it shows only by opening it. The subject's own is gone before
+            // anything in custody is read.
+            match self.open_under(Owner::Subject, place, sealed).await? {
+                OpenedPrivate::Destroyed => {
+                    match self.open_under(Owner::Custody, place, sealed).await {
+                        // Sealed under the subject's key, which is gone.
+                        Err(SealerError::NotAuthentic) => Ok(OpenedPrivate::Destroyed),
+                        opened => opened,
+                    }
                 }
-                Err(OpenError::Authentication | OpenError::Malformed(_) | OpenError::NotSealed) => {
-                    Err(SealerError::NotAuthentic)
-                }
-                Err(error) => Err(SealerError::unavailable(error)),
+                opened => Ok(opened),
             }
         })
     }

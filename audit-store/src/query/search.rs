@@ -24,7 +24,7 @@ const ATTEMPTS: u32 = 32;
 
 /// Reads one page, and whether there is more behind it. `after` is the seq the page before ended
 /// with.
-pub(super) async fn page<DB: Backend>(
+pub(crate) async fn page<DB: Backend>(
     conn: &mut DB::Connection,
     schema: &Schema,
     query: &Query,

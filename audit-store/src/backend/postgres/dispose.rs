@@ -3,7 +3,7 @@
 use sqlx::{PgConnection, Postgres};
 
 use crate::backend::Schema;
-use crate::backend::dispose::DisposeSql;
+use crate::backend::dispose::{Condemned, Deferred, DisposeSql};
 
 impl DisposeSql for Postgres {
     async fn lock_tenant(
@@ -31,17 +31,6 @@ impl DisposeSql for Postgres {
         .bind(tenant)
         .fetch_all(conn)
         .await
-    }
-
-    async fn count_holds(
-        conn: &mut PgConnection,
-        schema: &Schema,
-        tenant: &str,
-    ) -> sqlx::Result<i64> {
-        sqlx::query_scalar(schema.sql("SELECT count(*) FROM audit.hold WHERE tenant = $1"))
-            .bind(tenant)
-            .fetch_one(conn)
-            .await
     }
 
     async fn entries_about(
@@ -97,6 +86,149 @@ impl DisposeSql for Postgres {
         .execute(conn)
         .await
         .map(|done| done.rows_affected())
+    }
+
+    async fn rekey_disclosures(
+        conn: &mut PgConnection,
+        schema: &Schema,
+        chain: i64,
+        subject: [u8; 16],
+        (seq, items): (i64, &str),
+    ) -> sqlx::Result<()> {
+        sqlx::query(schema.sql(
+            "UPDATE audit.disclosure SET items = $1
+             WHERE chain = $2 AND seq = $3 AND subject = $4",
+        ))
+        .bind(items)
+        .bind(chain)
+        .bind(seq)
+        .bind(subject.to_vec())
+        .execute(conn)
+        .await
+        .map(drop)
+    }
+
+    async fn disclosures_about(
+        conn: &mut PgConnection,
+        schema: &Schema,
+        chain: i64,
+        subject: [u8; 16],
+        seqs: &[i64],
+    ) -> sqlx::Result<Vec<(i64, String)>> {
+        sqlx::query_as(schema.sql(
+            "SELECT seq::bigint, items FROM audit.disclosure
+             WHERE chain = $1 AND seq = ANY($2) AND subject = $3",
+        ))
+        .bind(chain)
+        .bind(seqs)
+        .bind(subject.to_vec())
+        .fetch_all(conn)
+        .await
+    }
+
+    async fn condemn(
+        conn: &mut PgConnection,
+        schema: &Schema,
+        key: &Condemned,
+    ) -> sqlx::Result<()> {
+        sqlx::query(schema.sql(
+            "INSERT INTO audit.condemned (tenant, subject, custody) VALUES ($1, $2, $3)
+             ON CONFLICT DO NOTHING",
+        ))
+        .bind(&key.tenant)
+        .bind(&key.subject)
+        .bind(key.custody)
+        .execute(conn)
+        .await
+        .map(drop)
+    }
+
+    async fn condemned(
+        conn: &mut PgConnection,
+        schema: &Schema,
+        tenant: &str,
+    ) -> sqlx::Result<Vec<Condemned>> {
+        let rows: Vec<(String, Vec<u8>, bool)> = sqlx::query_as(
+            schema.sql("SELECT tenant, subject, custody FROM audit.condemned WHERE tenant = $1"),
+        )
+        .bind(tenant)
+        .fetch_all(conn)
+        .await?;
+        let read = |(tenant, subject, custody)| Condemned { tenant, subject, custody };
+        Ok(rows.into_iter().map(read).collect())
+    }
+
+    async fn executed(
+        conn: &mut PgConnection,
+        schema: &Schema,
+        key: &Condemned,
+    ) -> sqlx::Result<()> {
+        sqlx::query(
+            schema.sql(
+                "DELETE FROM audit.condemned WHERE tenant = $1 AND subject = $2 AND custody = $3",
+            ),
+        )
+        .bind(&key.tenant)
+        .bind(&key.subject)
+        .bind(key.custody)
+        .execute(conn)
+        .await
+        .map(drop)
+    }
+
+    async fn defer(
+        conn: &mut PgConnection,
+        schema: &Schema,
+        (chain, tenant): (i64, &str),
+        deferred: &Deferred,
+    ) -> sqlx::Result<()> {
+        sqlx::query(schema.sql(
+            "INSERT INTO audit.deferred (chain, subject, tenant, ground, request)
+             VALUES ($1, $2, $3, $4, $5)",
+        ))
+        .bind(chain)
+        .bind(&deferred.subject)
+        .bind(tenant)
+        .bind(&deferred.ground)
+        .bind(&deferred.request)
+        .execute(conn)
+        .await
+        .map(drop)
+    }
+
+    async fn deferred(
+        conn: &mut PgConnection,
+        schema: &Schema,
+        chain: i64,
+    ) -> sqlx::Result<Vec<Deferred>> {
+        let rows: Vec<(Vec<u8>, String, String)> = sqlx::query_as(schema.sql(
+            "SELECT subject, ground, request FROM audit.deferred WHERE chain = $1 ORDER BY subject",
+        ))
+        .bind(chain)
+        .fetch_all(conn)
+        .await?;
+        let read = |(subject, ground, request)| Deferred { subject, ground, request };
+        Ok(rows.into_iter().map(read).collect())
+    }
+
+    async fn undefer(
+        conn: &mut PgConnection,
+        schema: &Schema,
+        (chain, tenant): (i64, &str),
+        subject: [u8; 16],
+    ) -> sqlx::Result<i64> {
+        sqlx::query(schema.sql("DELETE FROM audit.deferred WHERE chain = $1 AND subject = $2"))
+            .bind(chain)
+            .bind(subject.to_vec())
+            .execute(&mut *conn)
+            .await?;
+        sqlx::query_scalar(
+            schema.sql("SELECT count(*) FROM audit.deferred WHERE tenant = $1 AND subject = $2"),
+        )
+        .bind(tenant)
+        .bind(subject.to_vec())
+        .fetch_one(conn)
+        .await
     }
 
     /// Old row versions stay until a vacuum, and the log is the server's.

@@ -27,6 +27,7 @@ impl SetupSql for Postgres {
             "erasure",
             include_str!("../../../migrations/postgres/0004_erasure.sql"),
         ),
+        MigrationText::new(5, "hold", include_str!("../../../migrations/postgres/0005_hold.sql")),
     ];
 
     /// Whatever the role's default, and so that a lock's waiter reads what its holder wrote.

@@ -4,7 +4,7 @@ use sqlx::{Sqlite, SqliteConnection};
 
 use super::{json, position};
 use crate::backend::Schema;
-use crate::backend::dispose::DisposeSql;
+use crate::backend::dispose::{Condemned, Deferred, DisposeSql};
 
 /// Beyond every seq.
 const END: i64 = i64::MAX;
@@ -28,20 +28,6 @@ impl DisposeSql for Sqlite {
             .bind(tenant)
             .fetch_all(conn)
             .await
-    }
-
-    async fn count_holds(
-        conn: &mut SqliteConnection,
-        _schema: &Schema,
-        tenant: &str,
-    ) -> sqlx::Result<i64> {
-        sqlx::query_scalar(
-            "SELECT count(*) FROM audit_hold
-             WHERE chain IN (SELECT id FROM audit_chain WHERE tenant = ?)",
-        )
-        .bind(tenant)
-        .fetch_one(conn)
-        .await
     }
 
     async fn entries_about(
@@ -98,6 +84,139 @@ impl DisposeSql for Sqlite {
         .execute(conn)
         .await
         .map(|done| done.rows_affected())
+    }
+
+    async fn rekey_disclosures(
+        conn: &mut SqliteConnection,
+        _schema: &Schema,
+        chain: i64,
+        subject: [u8; 16],
+        (seq, items): (i64, &str),
+    ) -> sqlx::Result<()> {
+        sqlx::query("UPDATE audit_disclosure SET items = ? WHERE position = ? AND subject = ?")
+            .bind(items.to_owned())
+            .bind(position(chain, seq))
+            .bind(subject.to_vec())
+            .execute(conn)
+            .await
+            .map(drop)
+    }
+
+    async fn disclosures_about(
+        conn: &mut SqliteConnection,
+        _schema: &Schema,
+        chain: i64,
+        subject: [u8; 16],
+        seqs: &[i64],
+    ) -> sqlx::Result<Vec<(i64, String)>> {
+        let positions: Vec<i64> = seqs.iter().map(|seq| position(chain, *seq)).collect();
+        sqlx::query_as(
+            "SELECT position & 1099511627775, items FROM audit_disclosure
+             WHERE position IN (SELECT value FROM json_each(?)) AND subject = ?",
+        )
+        .bind(json(&positions)?)
+        .bind(subject.to_vec())
+        .fetch_all(conn)
+        .await
+    }
+
+    async fn condemn(
+        conn: &mut SqliteConnection,
+        _schema: &Schema,
+        key: &Condemned,
+    ) -> sqlx::Result<()> {
+        sqlx::query(
+            "INSERT INTO audit_condemned (tenant, subject, custody) VALUES (?, ?, ?)
+             ON CONFLICT DO NOTHING",
+        )
+        .bind(key.tenant.clone())
+        .bind(key.subject.clone())
+        .bind(key.custody)
+        .execute(conn)
+        .await
+        .map(drop)
+    }
+
+    async fn condemned(
+        conn: &mut SqliteConnection,
+        _schema: &Schema,
+        tenant: &str,
+    ) -> sqlx::Result<Vec<Condemned>> {
+        let rows: Vec<(String, Vec<u8>, bool)> =
+            sqlx::query_as("SELECT tenant, subject, custody FROM audit_condemned WHERE tenant = ?")
+                .bind(tenant.to_owned())
+                .fetch_all(conn)
+                .await?;
+        let read = |(tenant, subject, custody)| Condemned { tenant, subject, custody };
+        Ok(rows.into_iter().map(read).collect())
+    }
+
+    async fn executed(
+        conn: &mut SqliteConnection,
+        _schema: &Schema,
+        key: &Condemned,
+    ) -> sqlx::Result<()> {
+        sqlx::query("DELETE FROM audit_condemned WHERE tenant = ? AND subject = ? AND custody = ?")
+            .bind(key.tenant.clone())
+            .bind(key.subject.clone())
+            .bind(key.custody)
+            .execute(conn)
+            .await
+            .map(drop)
+    }
+
+    async fn defer(
+        conn: &mut SqliteConnection,
+        _schema: &Schema,
+        (chain, _tenant): (i64, &str),
+        deferred: &Deferred,
+    ) -> sqlx::Result<()> {
+        sqlx::query(
+            "INSERT INTO audit_deferred (chain, subject, ground, request) VALUES (?, ?, ?, ?)",
+        )
+        .bind(chain)
+        .bind(deferred.subject.clone())
+        .bind(deferred.ground.clone())
+        .bind(deferred.request.clone())
+        .execute(conn)
+        .await
+        .map(drop)
+    }
+
+    async fn deferred(
+        conn: &mut SqliteConnection,
+        _schema: &Schema,
+        chain: i64,
+    ) -> sqlx::Result<Vec<Deferred>> {
+        let rows: Vec<(Vec<u8>, String, String)> = sqlx::query_as(
+            "SELECT subject, ground, request FROM audit_deferred WHERE chain = ? ORDER BY subject",
+        )
+        .bind(chain)
+        .fetch_all(conn)
+        .await?;
+        let read = |(subject, ground, request)| Deferred { subject, ground, request };
+        Ok(rows.into_iter().map(read).collect())
+    }
+
+    async fn undefer(
+        conn: &mut SqliteConnection,
+        _schema: &Schema,
+        (chain, tenant): (i64, &str),
+        subject: [u8; 16],
+    ) -> sqlx::Result<i64> {
+        sqlx::query("DELETE FROM audit_deferred WHERE chain = ? AND subject = ?")
+            .bind(chain)
+            .bind(subject.to_vec())
+            .execute(&mut *conn)
+            .await?;
+        sqlx::query_scalar(
+            "SELECT count(*) FROM audit_deferred JOIN audit_chain ON audit_chain.id = chain
+             WHERE tenant = ? AND subject = ?",
+        )
+        .bind(tenant.to_owned())
+        .bind(subject.to_vec())
+        .fetch_one(conn)
+        .await
     }
 
     /// The first column says whether a reader or writer was in the way.

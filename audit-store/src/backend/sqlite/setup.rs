@@ -24,6 +24,7 @@ impl SetupSql for Sqlite {
             "erasure",
             include_str!("../../../migrations/sqlite/0004_erasure.sql"),
         ),
+        MigrationText::new(5, "hold", include_str!("../../../migrations/sqlite/0005_hold.sql")),
     ];
 
     const BEGIN: &'static str = "BEGIN IMMEDIATE";

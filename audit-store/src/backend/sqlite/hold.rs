@@ -1,0 +1,60 @@
+//! Legal holds in force, in SQLite.
+
+use sqlx::{Sqlite, SqliteConnection};
+
+use crate::backend::Schema;
+use crate::backend::hold::{HoldColumns, HoldRow, HoldSql};
+
+impl HoldSql for Sqlite {
+    async fn holds(
+        conn: &mut SqliteConnection,
+        _schema: &Schema,
+        chain: i64,
+    ) -> sqlx::Result<Vec<HoldRow>> {
+        let rows: Vec<HoldColumns> = sqlx::query_as(
+            "SELECT hold, seq, kind, subject, target_type, target_id FROM audit_hold
+             WHERE chain = ? ORDER BY hold, seq",
+        )
+        .bind(chain)
+        .fetch_all(conn)
+        .await?;
+        rows.into_iter().map(HoldRow::read).collect()
+    }
+
+    async fn insert_hold(
+        conn: &mut SqliteConnection,
+        _schema: &Schema,
+        (chain, _tenant): (i64, &str),
+        row: &HoldRow,
+    ) -> sqlx::Result<()> {
+        let (kind, subject, target, id) = row.scope();
+        sqlx::query(
+            "INSERT INTO audit_hold (chain, hold, seq, kind, subject, target_type, target_id)
+             VALUES (?, ?, ?, ?, ?, ?, ?)",
+        )
+        .bind(chain)
+        .bind(row.hold.clone())
+        .bind(row.seq)
+        .bind(kind)
+        .bind(subject)
+        .bind(target)
+        .bind(id)
+        .execute(conn)
+        .await
+        .map(drop)
+    }
+
+    async fn delete_hold(
+        conn: &mut SqliteConnection,
+        _schema: &Schema,
+        chain: i64,
+        hold: &str,
+    ) -> sqlx::Result<()> {
+        sqlx::query("DELETE FROM audit_hold WHERE chain = ? AND hold = ?")
+            .bind(chain)
+            .bind(hold.to_owned())
+            .execute(conn)
+            .await
+            .map(drop)
+    }
+}
