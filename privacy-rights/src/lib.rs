@@ -1,17 +1,23 @@
 //! The requests of data subjects under the GDPR and similar laws, as software.
 //!
-//! **Nothing is built here yet.** This version reserves the name; it has no items. Do not depend
-//! on it.
+//! **Under construction.** What stands so far is the legal clock: [`due`] says when the answer to a
+//! request, the notice of a breach or whatever a contract promises is due, and why.
 //!
-//! # What is planned
-//!
-//! - A request as a state machine with the legal clocks: receipt, identification, extension,
-//!   answer or refusal, each with its deadline and its ground.
-//! - Access and portability: a bundle of everything the host's declared sources hold about a
-//!   person.
-//! - Erasure across the same sources, with exemptions and legal holds, in one transaction with the
-//!   evidence in the audit journal, and a certificate of what was erased and what was kept, and
-//!   why.
-//! - Registers of processing activities, consents and breaches.
-//!
-//! It will stand on `audit-core`, `audit-store` and `crypto-fields`, and is not legal advice.
+//! It is not legal advice.
+
+#![cfg_attr(docsrs, feature(doc_cfg))]
+
+// One section per area; modules are private, and each type has one public name.
+
+mod clock;
+
+// When something is due.
+pub use clock::calendar::{HolidayCalendar, HolidayList, WeekendsOnly};
+pub use clock::due::{Deadline, Due, Ground, Place, due};
+pub use clock::error::{ClockError, RuleError};
+pub use clock::event::{ClockEvent, Question};
+#[cfg(feature = "icalendar")]
+pub use clock::icalendar::ICalendarError;
+pub use clock::period::Period;
+pub use clock::regime::{Duty, Regime};
+pub use clock::rule::{Caution, Effect, Rolling, Rule};
