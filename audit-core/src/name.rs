@@ -81,7 +81,7 @@ pub(crate) fn is_chain(text: &str) -> bool {
 }
 
 /// Whether `text` is one part of a chain's name.
-fn is_part(text: &str) -> bool {
+pub(crate) fn is_part(text: &str) -> bool {
     let alphanumeric = |byte: u8| byte.is_ascii_lowercase() || byte.is_ascii_digit();
     let bytes = text.as_bytes();
     bytes.len() <= MAX_CHAIN_PART

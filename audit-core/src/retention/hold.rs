@@ -1,8 +1,119 @@
-//! The legal holds that a chain's own entries place and release.
+//! Legal holds: as they are placed, and as a chain's own entries place and release them.
 
 use std::collections::BTreeMap;
 
+use crate::canonical::MAX_NAME;
 use crate::seq_set::SeqSet;
+use crate::{EventView, HoldScope};
+
+/// A legal hold: what may not be destroyed while a matter is open.
+///
+/// The id and the matter stand in the journal in the clear and for ever: a case number, never a
+/// person's name.
+///
+/// ```
+/// use audit_core::{HoldScope, LegalHold};
+///
+/// let scope = HoldScope::Target { kind: "invoice".to_owned(), id: "inv_7".to_owned() };
+/// let hold = LegalHold::new("hold-7", "2026-C-114", scope)?;
+/// assert_eq!(hold.id(), "hold-7");
+/// assert!(LegalHold::new("", "2026-C-114", HoldScope::Chain).is_err());
+/// # Ok::<(), audit_core::LegalHoldError>(())
+/// ```
+#[derive(Clone, Debug, PartialEq, Eq, Hash)]
+pub struct LegalHold {
+    // INVARIANT: every text has 1 to MAX_NAME bytes.
+    id: String,
+    matter: String,
+    scope: HoldScope,
+}
+
+impl LegalHold {
+    /// A hold under an id of the host's, for a matter, over a scope.
+    ///
+    /// # Errors
+    ///
+    /// [`LegalHoldError`] where the id, the matter, or the type or id of a target is empty, has
+    /// more than 256 bytes or a control character.
+    pub fn new(
+        id: impl Into<String>,
+        matter: impl Into<String>,
+        scope: HoldScope,
+    ) -> Result<Self, LegalHoldError> {
+        let hold = Self { id: id.into(), matter: matter.into(), scope };
+        check("id", &hold.id)?;
+        check("matter", &hold.matter)?;
+        if let HoldScope::Target { kind, id } = &hold.scope {
+            check("target's type", kind)?;
+            check("target's id", id)?;
+        }
+        Ok(hold)
+    }
+
+    /// The id, by which it is released.
+    #[must_use]
+    pub fn id(&self) -> &str {
+        &self.id
+    }
+
+    /// The matter for which it is placed.
+    #[must_use]
+    pub fn matter(&self) -> &str {
+        &self.matter
+    }
+
+    /// What it covers.
+    #[must_use]
+    pub const fn scope(&self) -> &HoldScope {
+        &self.scope
+    }
+}
+
+impl HoldScope {
+    /// Whether it takes an event in, of a chain on which it is placed.
+    #[must_use]
+    pub fn covers(&self, event: &EventView<'_>) -> bool {
+        match self {
+            Self::Chain => true,
+            Self::Subject(subject) => event.private().iter().any(|(of, _)| of == subject),
+            Self::Target { kind, id } => {
+                event.targets().iter().any(|target| target.kind == *kind && target.id == *id)
+            }
+        }
+    }
+}
+
+fn check(what: &'static str, text: &str) -> Result<(), LegalHoldError> {
+    if text.is_empty() || text.len() > MAX_NAME {
+        return Err(LegalHoldError::Length { what, bytes: text.len(), limit: MAX_NAME });
+    }
+    if text.chars().any(char::is_control) {
+        return Err(LegalHoldError::Control { what });
+    }
+    Ok(())
+}
+
+/// Why something is no legal hold.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, thiserror::Error)]
+#[non_exhaustive]
+pub enum LegalHoldError {
+    /// A control character.
+    #[error("the hold's {what} has a control character")]
+    Control {
+        /// Which text.
+        what: &'static str,
+    },
+    /// Empty or too long.
+    #[error("the hold's {what} has {bytes} bytes, allowed are 1 to {limit}")]
+    Length {
+        /// Which text.
+        what: &'static str,
+        /// Its length.
+        bytes: usize,
+        /// The limit.
+        limit: usize,
+    },
+}
 
 /// The holds in force, moved along a chain entry by entry.
 #[derive(Clone, Debug, Default)]
@@ -63,6 +174,24 @@ impl HoldState {
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn a_hold_names_what_it_is_for() {
+        let target = |kind: &str, id: &str| HoldScope::Target { kind: kind.into(), id: id.into() };
+        assert!(LegalHold::new("h", "m", target("invoice", "7")).is_ok());
+        assert!(LegalHold::new("h".repeat(256), "m", HoldScope::Chain).is_ok());
+        let length = |what, bytes| Err(LegalHoldError::Length { what, bytes, limit: 256 });
+        for (id, matter, scope, error) in [
+            ("", "m", HoldScope::Chain, length("id", 0)),
+            (&*"h".repeat(257), "m", HoldScope::Chain, length("id", 257)),
+            ("h", "", HoldScope::Chain, length("matter", 0)),
+            ("h", "m", target("", "7"), length("target's type", 0)),
+            ("h", "m", target("invoice", ""), length("target's id", 0)),
+            ("h\n", "m", HoldScope::Chain, Err(LegalHoldError::Control { what: "id" })),
+        ] {
+            assert_eq!(LegalHold::new(id, matter, scope), error, "{id} {matter}");
+        }
+    }
 
     #[test]
     fn a_hold_covers_until_it_is_released() {

@@ -43,20 +43,20 @@ impl Period {
 
     /// So many days of 86,400 seconds, 999,999 at most.
     #[must_use]
-    pub fn days(days: u32) -> Self {
-        Self(Length::Calendar { years: 0, months: 0, days: std::cmp::min(days, MAX_NUMBER) })
+    pub const fn days(days: u32) -> Self {
+        Self(Length::Calendar { years: 0, months: 0, days: limited(days) })
     }
 
     /// So many calendar months, 999,999 at most.
     #[must_use]
-    pub fn months(months: u32) -> Self {
-        Self(Length::Calendar { years: 0, months: std::cmp::min(months, MAX_NUMBER), days: 0 })
+    pub const fn months(months: u32) -> Self {
+        Self(Length::Calendar { years: 0, months: limited(months), days: 0 })
     }
 
     /// So many calendar years, 999,999 at most.
     #[must_use]
-    pub fn years(years: u32) -> Self {
-        Self(Length::Calendar { years: std::cmp::min(years, MAX_NUMBER), months: 0, days: 0 })
+    pub const fn years(years: u32) -> Self {
+        Self(Length::Calendar { years: limited(years), months: 0, days: 0 })
     }
 
     /// Whether it is never over.
@@ -77,6 +77,62 @@ impl Period {
             DateTime::<Utc>::from(moment).checked_sub_months(months)?.checked_sub_signed(days)?;
         Timestamp::try_from(earlier).ok()
     }
+
+    /// A moment from which on a record sealed `at` has been kept this long: it is not over an
+    /// instant earlier. `None` where it never is.
+    #[must_use]
+    pub fn over(self, at: Timestamp) -> Option<Timestamp> {
+        let is_over = |now: i64| {
+            let before = Timestamp::from_micros(now).ok().and_then(|now| self.before(now));
+            before.is_some_and(|before| before >= at)
+        };
+        let (mut low, mut high) = (at.as_micros(), Timestamp::MAX.as_micros());
+        if is_over(low) {
+            return Some(at);
+        }
+        if !is_over(high) {
+            return None;
+        }
+        // It is not over at `low` and is at `high`.
+        while high.saturating_sub(low) > 1 {
+            let middle = low.midpoint(high);
+            if is_over(middle) {
+                high = middle;
+            } else {
+                low = middle;
+            }
+        }
+        Timestamp::from_micros(high).ok()
+    }
+
+    /// Whether there are days counted from which it is over before `other` is: `P30D` against
+    /// `P1M`, but not `P31D`. A year and twelve months are equal, so neither.
+    #[must_use]
+    pub fn is_ever_shorter(self, other: Self) -> bool {
+        is_ever_later(|moment| self.before(moment), |moment| other.before(moment))
+    }
+}
+
+const fn limited(number: u32) -> u32 {
+    if number < MAX_NUMBER { number } else { MAX_NUMBER }
+}
+
+/// Whether one rule ever allows a later cutoff than another: asked for each day of four years, and
+/// of four around a century without a leap day. `None` is the earliest of all.
+pub(super) fn is_ever_later(
+    one: impl Fn(Timestamp) -> Option<Timestamp>,
+    other: impl Fn(Timestamp) -> Option<Timestamp>,
+) -> bool {
+    const DAY: i64 = 86_400_000_000;
+    /// 2024-01-01 and 2099-01-01.
+    const BEGINS: [i64; 2] = [1_704_067_200_000_000, 4_070_908_800_000_000];
+    BEGINS.iter().any(|begin| {
+        (0..1_461_i64)
+            .filter_map(|day| {
+                Timestamp::from_micros(begin.saturating_add(day.saturating_mul(DAY))).ok()
+            })
+            .any(|moment| one(moment) > other(moment))
+    })
 }
 
 impl fmt::Display for Period {
@@ -146,6 +202,7 @@ impl<'de> Deserialize<'de> for Period {
 pub struct PeriodError;
 
 #[cfg(test)]
+#[expect(clippy::arithmetic_side_effects, reason = "tests")]
 mod tests {
     use proptest::prelude::*;
 
@@ -219,7 +276,51 @@ mod tests {
         );
     }
 
+    #[test]
+    fn shorter_is_by_the_calendar() {
+        let shorter = |one: &str, other: &str| {
+            one.parse::<Period>().unwrap().is_ever_shorter(other.parse().unwrap())
+        };
+        assert!(shorter("P30D", "P1M") && !shorter("P31D", "P1M"));
+        assert!(shorter("P1M", "P30D"), "from a day in March");
+        assert!(!shorter("P12M", "P1Y") && !shorter("P1Y", "P12M"));
+        assert!(shorter("P365D", "P1Y") && !shorter("P366D", "P1Y"));
+        assert!(shorter("P4Y", "P1461D"), "around 2100");
+        assert!(shorter("P3Y", "forever") && !shorter("forever", "P3Y"));
+        assert!(!shorter("forever", "forever"));
+    }
+
+    #[test]
+    fn a_period_is_over_when_the_cutoff_reaches() {
+        let over = |period: &str, day: &str| {
+            let at = format!("{day}T12:00:00.000000Z").parse().unwrap();
+            let over = period.parse::<Period>().unwrap().over(at)?;
+            Some(over.to_string())
+        };
+        assert_eq!(over("P90D", "2026-01-01").unwrap(), "2026-04-01T12:00:00.000000Z");
+        assert_eq!(over("P1Y", "2026-03-01").unwrap(), "2027-03-01T12:00:00.000000Z");
+        // There is no 31 February: a month is over when March has begun.
+        let over_in_march = over("P1M", "2026-01-31").unwrap();
+        assert!(over_in_march.starts_with("2026-03-"), "{over_in_march}");
+        assert_eq!(over("P0D", "2026-01-01").unwrap(), "2026-01-01T12:00:00.000000Z");
+        assert_eq!(over("forever", "2026-01-01"), None);
+        assert_eq!(over("P9000Y", "2026-01-01"), None);
+    }
+
     proptest! {
+        #[test]
+        fn an_instant_before_it_is_over_it_is_not(
+            years in 0_u32..9, months in 0_u32..14, days in 0_u32..99,
+            at in 0_i64..4_000_000_000_000_000,
+        ) {
+            let period = Period(Length::Calendar { years, months, days });
+            let at = Timestamp::from_micros(at).unwrap();
+            let over = period.over(at).unwrap();
+            prop_assert!(period.before(over) >= Some(at));
+            let earlier = Timestamp::from_micros(over.as_micros() - 1).unwrap();
+            prop_assert!(over == at || period.before(earlier) < Some(at));
+        }
+
         #[test]
         fn what_parses_prints_back(text in "P([0-9]{1,3}Y)?([0-9]{1,3}M)?([0-9]{1,3}D)?") {
             if let Ok(period) = text.parse::<Period>() {

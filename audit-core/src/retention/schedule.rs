@@ -1,6 +1,6 @@
 //! The schedules that a chain's own entries put in force.
 
-use super::period::Period;
+use super::period::{Period, is_ever_later};
 use crate::Timestamp;
 
 /// Which records a schedule entry binds.
@@ -53,6 +53,11 @@ impl ScheduleEntry {
             Some(minimum) => Some(std::cmp::min(by_period, minimum.before(now)?)),
         }
     }
+
+    /// Whether it ever lets records go that `other` keeps.
+    pub(super) fn ever_cuts_later_than(&self, other: &Self) -> bool {
+        is_ever_later(|now| self.latest_cutoff(now), |now| other.latest_cutoff(now))
+    }
 }
 
 /// All schedule entries of a chain up to some entry, in the order of their seqs.
@@ -77,6 +82,41 @@ impl ScheduleHistory {
         })
     }
 
+    /// The stretches of a chain of `size` entries in a pruning at `now`, ascending: runs of records
+    /// that one entry rules over. A pruning lies within one of them.
+    #[must_use]
+    pub fn stretches(&self, size: u64, now: Timestamp) -> Vec<Stretch<'_>> {
+        let mut stretches: Vec<Stretch<'_>> = Vec::new();
+        // Only above a schedule entry can another one rule.
+        let begins = self.entries.iter().map(|entry| entry.seq.saturating_add(1));
+        for first in std::iter::once(0).chain(begins).filter(|first| *first < size) {
+            let schedule = self.in_force(first, now);
+            let seq = |schedule: Option<&ScheduleEntry>| schedule.map(|entry| entry.seq);
+            if let Some(last) = stretches.last_mut() {
+                if seq(last.schedule) == seq(schedule) {
+                    continue;
+                }
+                last.end = first;
+            }
+            stretches.push(Stretch { first, end: size, schedule });
+        }
+        stretches
+    }
+
+    /// The newest entry, in force or not.
+    #[must_use]
+    pub fn newest(&self) -> Option<&ScheduleEntry> {
+        self.entries.last()
+    }
+
+    /// The entries that come into force later than `now`, but for those that a newer one overrules
+    /// already.
+    pub(super) fn pending(&self, now: Timestamp) -> impl Iterator<Item = &ScheduleEntry> {
+        let in_force = self.in_force(u64::MAX, now).map(|entry| entry.seq);
+        let pending = self.entries.iter().filter(move |entry| entry.effective > now);
+        pending.filter(move |entry| Some(entry.seq) > in_force)
+    }
+
     /// The one entry that rules over all records from `after` up to `before`, not included, in a
     /// pruning at `now`; `None` inside means `forever`.
     ///
@@ -97,6 +137,18 @@ impl ScheduleHistory {
         let seq = |entry: Option<&ScheduleEntry>| entry.map(|entry| entry.seq);
         if seq(first) == seq(last) { Ok(first) } else { Err(AcrossSchedules) }
     }
+}
+
+/// A run of records that one schedule entry rules over.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[non_exhaustive]
+pub struct Stretch<'a> {
+    /// The first seq.
+    pub first: u64,
+    /// The seq after the last one.
+    pub end: u64,
+    /// The entry; `None` means `forever`.
+    pub schedule: Option<&'a ScheduleEntry>,
 }
 
 /// A pruning that reaches over the begin of a schedule that binds new records only.
