@@ -21,6 +21,7 @@
 //! | prove that an entry is there, or that history only grew | [`InclusionRequest`], [`ConsistencyRequest`], [`ProofFile`] |
 //! | verify a whole chain that fits in memory | [`verify_entries`] |
 //! | verify any chain, in parallel, with disclosures and tiles | [`BlockVerifier`], [`ChainVerifier`] |
+//! | ask a witness, be one, or say which ones count | [`AddCheckpoint`], [`CosigningKey`], [`TrustPolicy`] |
 //! | read or write an auditor's bundle | [`Manifest`], [`EntryLine`], [`DisclosureLine`] |
 //! | feed a security tool | [`siem`] |
 //!
@@ -114,7 +115,9 @@ mod seq_set;
 pub mod siem;
 mod terms;
 mod tree;
+mod trust_policy;
 mod verify;
+mod witness;
 
 // What the host says, and what is kept of it.
 pub use canonical::defect::Defect;
@@ -154,6 +157,17 @@ pub use note::{
     MAX_NOTE_LEN, MAX_NOTE_SIGNATURES, Note, NoteError, NoteSignature, VerifiedSignature,
 };
 pub use proof_file::{MAX_EXTRA_LEN, ProofFile, ProofFileError};
+
+// Witnesses, and which of them a reader asks for.
+pub use trust_policy::{
+    MAX_POLICY_ITEMS, MAX_POLICY_LEN, PolicyDefect, PolicyError, PolicyLog, PolicyWitness,
+    TrustPolicy,
+};
+pub use witness::log_checkpoint::LogCheckpoint;
+pub use witness::request::{
+    AddCheckpoint, AddCheckpointError, MAX_ADD_CHECKPOINT_LEN, MAX_PROOF_LINES,
+};
+pub use witness::response::{MAX_WITNESS_ANSWER_LEN, WitnessCosignatures, WitnessSize};
 
 // The auditor's bundle.
 pub use bundle::line::{DisclosureLine, EntryLine, LineAbsence, LineContent, LineError};

@@ -7,7 +7,7 @@ use super::keys::{Keys, Signed};
 use super::policy::AuditorPolicy;
 use super::report::{CheckpointReport, CheckpointStatus, WitnessReport};
 use super::trees::Roots;
-use crate::{ChainId, SignedCheckpoint, Timestamp};
+use crate::{ChainId, SignedCheckpoint, Timestamp, TrustPolicy, VerifierKey};
 
 /// Checkpoints beyond the chain's end, and reports of checkpoints, that are kept of each kind.
 const KEPT: usize = 64;
@@ -69,11 +69,16 @@ pub(crate) struct Checkpoints {
     order: u64,
     /// How many beyond the chain's end were dropped.
     dropped: u64,
-    witnesses: Vec<crate::VerifierKey>,
+    witnesses: Vec<VerifierKey>,
+    quorum: Option<TrustPolicy>,
     /// Size of the last checkpoint that is no finding, by whichever key.
     pub(crate) signed_to: u64,
     /// Size of the last one that is trusted and right.
     pub(crate) proven_to: u64,
+    /// Size of the last one of those that a quorum of the auditor's witnesses cosigned.
+    witnessed_to: u64,
+    /// Who cosigned the last one that is trusted and right.
+    last_cosigned_by: Vec<String>,
     /// The largest size that a trusted key signed, right or not, in the current incarnation.
     pub(crate) promised: Option<(u64, bool)>,
     pub(crate) unknown_key: u64,
@@ -94,8 +99,11 @@ impl Checkpoints {
             order: 0,
             dropped: 0,
             witnesses: policy.witnesses.clone(),
+            quorum: policy.quorum.clone(),
             signed_to: 0,
             proven_to: 0,
+            witnessed_to: 0,
+            last_cosigned_by: Vec::new(),
             promised: None,
             unknown_key: 0,
             stored: 0,
@@ -252,7 +260,8 @@ impl Checkpoints {
                 self.promised = Some((stored.size, stored.outside));
             }
         }
-        outcome.witnesses = self.witnessed(signed, around, stored.size, report);
+        let (witnesses, quorum) = self.witnessed(signed, around, stored.size, report);
+        outcome.witnesses = witnesses;
         let included = roots.and_then(|roots| roots.include(&checkpoint.head.root));
         let found = || {
             let root = roots.and_then(|roots| roots.own);
@@ -267,7 +276,14 @@ impl Checkpoints {
                     report(Finding { code: FindingCode::Checkpoint, first_seq, ..finding });
                 }
                 self.mismatched = 0;
-                self.proven_to = std::cmp::max(self.proven_to, stored.size);
+                if stored.size >= self.proven_to {
+                    self.proven_to = stored.size;
+                    let names = outcome.witnesses.iter().map(|witness| witness.name.clone());
+                    self.last_cosigned_by = names.collect();
+                }
+                if quorum {
+                    self.witnessed_to = std::cmp::max(self.witnessed_to, stored.size);
+                }
                 self.signed_to = std::cmp::max(self.signed_to, stored.size);
                 keys.cover(stored.size, id);
             }
@@ -313,16 +329,17 @@ impl Checkpoints {
         self.keep(outcome);
     }
 
-    /// The verified cosignatures, and whether an entry is later than one of them.
+    /// The verified cosignatures, and whether they are a quorum. Says so where an entry is later
+    /// than one of them.
     fn witnessed(
         &self,
         signed: &SignedCheckpoint,
         around: Surroundings<'_>,
         size: u64,
         report: &mut impl FnMut(Finding),
-    ) -> Vec<WitnessReport> {
+    ) -> (Vec<WitnessReport>, bool) {
         if self.witnesses.is_empty() {
-            return Vec::new();
+            return (Vec::new(), false);
         }
         let seq = size.saturating_sub(1);
         let verified = match signed.verify_cosignatures(&self.witnesses) {
@@ -330,11 +347,13 @@ impl Checkpoints {
             Err(error) => {
                 let message = format!("a witness's cosignature is wrong: {error}");
                 report(Finding::at(FindingCode::Checkpoint, around.chain, seq, message));
-                return Vec::new();
+                return (Vec::new(), false);
             }
         };
+        let cosigned = |key: &VerifierKey| verified.iter().any(|by| by.key() == key);
+        let quorum = self.quorum.as_ref().is_some_and(|policy| policy.is_quorum(cosigned));
         let mut reports = Vec::new();
-        for cosignature in verified {
+        for cosignature in &verified {
             let Some(at) = cosignature.at() else { continue };
             // A witness's time is in whole seconds, cut off.
             let second = |time: Timestamp| time.as_micros().div_euclid(1_000_000);
@@ -346,7 +365,30 @@ impl Checkpoints {
             }
             reports.push(WitnessReport { name: cosignature.key().name().to_owned(), at });
         }
-        reports
+        (reports, quorum)
+    }
+
+    /// How many of `end` entries no checkpoint covers that a quorum cosigned. Where there is none
+    /// at all though there could be, says so.
+    pub(crate) fn unwitnessed(
+        &self,
+        chain: &ChainId,
+        end: u64,
+        report: &mut impl FnMut(Finding),
+    ) -> u64 {
+        let Some(policy) = &self.quorum else { return 0 };
+        if self.witnessed_to == 0 && self.proven_to > 0 {
+            let seq = self.proven_to.saturating_sub(1);
+            let message = "no checkpoint is cosigned by a quorum of the auditor's witnesses";
+            let finding = Finding::at(FindingCode::Checkpoint, chain, seq, message);
+            let found = match self.last_cosigned_by.as_slice() {
+                [] => "no cosignature".to_owned(),
+                names => format!("only {}", names.join(", ")),
+            };
+            let expected = policy.quorum_in_words();
+            report(finding.with(Evidence::new(EvidenceSource::Witness, expected, found)));
+        }
+        end.saturating_sub(self.witnessed_to)
     }
 
     /// The mismatches that no later checkpoint contradicts: the entries are not what was signed.

@@ -2,7 +2,7 @@
 
 use std::collections::BTreeSet;
 
-use crate::{SignedCheckpoint, VerifierKey};
+use crate::{SignedCheckpoint, TrustPolicy, VerifierKey};
 
 /// What the auditor trusts and knows from elsewhere. None of it comes from what is verified.
 ///
@@ -18,6 +18,7 @@ pub struct AuditorPolicy {
     pub(crate) keys: Vec<VerifierKey>,
     pub(crate) rotation: bool,
     pub(crate) witnesses: Vec<VerifierKey>,
+    pub(crate) quorum: Option<TrustPolicy>,
     pub(crate) outside: Vec<SignedCheckpoint>,
     pub(crate) accepted_restores: BTreeSet<u64>,
 }
@@ -42,6 +43,23 @@ impl AuditorPolicy {
     #[must_use]
     pub fn witness(mut self, key: VerifierKey) -> Self {
         self.witnesses.push(key);
+        self
+    }
+
+    /// Asks for the witnesses of this policy: its logs' keys are trusted like those given to
+    /// [`new`](Self::new), its witnesses' cosignatures are checked as by
+    /// [`witness`](Self::witness), and its quorum decides how far a chain is witnessed.
+    ///
+    /// A chain is witnessed up to its newest checkpoint that is right, by a trusted key, and
+    /// cosigned by a quorum; entries above it count as
+    /// [`unwitnessed`](crate::Information::unwitnessed). Where there are such checkpoints but a
+    /// quorum cosigned none of them, that is a finding: the operator may have signed this history
+    /// for this auditor alone.
+    #[must_use]
+    pub fn witnesses(mut self, policy: TrustPolicy) -> Self {
+        self.keys.extend(policy.logs().iter().map(|log| log.key.clone()));
+        self.witnesses.extend(policy.witnesses().iter().map(|witness| witness.key.clone()));
+        self.quorum = (!policy.asks_for_nothing()).then_some(policy);
         self
     }
 

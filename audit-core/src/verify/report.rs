@@ -16,7 +16,8 @@ pub enum Verdict {
     /// Everything was checked, and nothing is wrong.
     Intact,
     /// Nothing is wrong with what could be checked, but something could not be: a key without a
-    /// path of trust, sealed or withheld fields, entries that no checkpoint covers.
+    /// path of trust, sealed or withheld fields, entries that no checkpoint covers, or none that
+    /// enough witnesses cosigned.
     Unproven,
     /// Something is wrong.
     Findings,
@@ -63,6 +64,9 @@ pub struct Information {
     pub withheld: u64,
     /// Entries above the last checkpoint.
     pub unsigned: u64,
+    /// Entries above the newest checkpoint that a quorum of the auditor's witnesses cosigned; 0
+    /// where he asks for none.
+    pub unwitnessed: u64,
     /// Staged events that are not sealed yet.
     pub unsealed: u64,
     /// How long the oldest of those has waited, in seconds.
@@ -74,7 +78,11 @@ impl Information {
     /// Whether anything but [`unsealed`](Self::unsealed) is above zero.
     #[must_use]
     pub const fn limits_the_verdict(&self) -> bool {
-        self.unknown_key > 0 || self.sealed > 0 || self.withheld > 0 || self.unsigned > 0
+        self.unknown_key > 0
+            || self.sealed > 0
+            || self.withheld > 0
+            || self.unsigned > 0
+            || self.unwitnessed > 0
     }
 
     fn add(&mut self, other: &Self) {
@@ -82,6 +90,7 @@ impl Information {
         self.sealed = self.sealed.saturating_add(other.sealed);
         self.withheld = self.withheld.saturating_add(other.withheld);
         self.unsigned = self.unsigned.saturating_add(other.unsigned);
+        self.unwitnessed = self.unwitnessed.saturating_add(other.unwitnessed);
         self.unsealed = self.unsealed.saturating_add(other.unsealed);
         self.unsealed_age = std::cmp::max(self.unsealed_age, other.unsealed_age);
     }
@@ -344,6 +353,7 @@ impl fmt::Display for ChainReport {
             (information.sealed, "sealed"),
             (information.withheld, "withheld"),
             (information.unsigned, "unsigned"),
+            (information.unwitnessed, "unwitnessed"),
             (information.unsealed, "unsealed"),
         ];
         for (count, word) in notes.into_iter().filter(|(count, _)| *count > 0) {

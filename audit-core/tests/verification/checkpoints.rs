@@ -2,7 +2,7 @@
 
 use audit_core::{
     AuditorPolicy, CheckpointStatus, CosigningKey, FindingCode, KeyTrust, Reserved,
-    SignedCheckpoint, TreeHead, Verdict,
+    SignedCheckpoint, TreeHead, TrustPolicy, Verdict,
 };
 
 use crate::chain::{Chain, assert_intact, found, key, plus};
@@ -285,4 +285,102 @@ fn reports_of_checkpoints_are_bounded() {
     assert_eq!(report.counts.checkpoints, 300);
     assert!(report.checkpoints.len() <= 128);
     assert_eq!(report.checkpoints.last().unwrap().size, 301);
+}
+
+/// A chain of two checkpoints, the second over three entries more; each cosigned by the given
+/// witnesses of three.
+fn cosigned(first: &[u8], second: &[u8]) -> Chain {
+    let mut chain = Chain::with(10);
+    for _ in 0..3 {
+        chain.event();
+    }
+    chain.checkpoint();
+    for (at, by) in [first, second].into_iter().enumerate() {
+        let mut signed = SignedCheckpoint::parse(&chain.checkpoints[at].2).unwrap();
+        for n in by {
+            let witness = witness(*n);
+            let cosignature = witness.cosign(signed.note().text(), plus(chain.now, 5)).unwrap();
+            signed.add_cosignature(witness.verifier(), cosignature).unwrap();
+        }
+        chain.checkpoints[at].2 = signed.to_string();
+    }
+    chain
+}
+
+fn witness(n: u8) -> CosigningKey {
+    CosigningKey::from_seed(&format!("w{n}.example"), &[n; 32]).unwrap()
+}
+
+fn two_of_three() -> TrustPolicy {
+    TrustPolicy::at_least(2, (1..=3).map(|n| witness(n).verifier().clone())).unwrap()
+}
+
+#[test]
+fn a_chain_is_witnessed_up_to_the_newest_checkpoint_with_a_quorum() {
+    let verify = |chain: &Chain| chain.verify_with(chain.policy().witnesses(two_of_three()));
+    let report = verify(&cosigned(&[1, 2], &[2, 3]));
+    assert_eq!((report.information.unwitnessed, report.verdict), (0, Verdict::Intact), "{report}");
+    assert_eq!(report.checkpoints[1].witnesses.len(), 2);
+    // Not enough of them yet: nothing is wrong, and not everything is shown.
+    let report = verify(&cosigned(&[1, 2], &[3]));
+    assert_eq!((report.information.unwitnessed, report.verdict), (3, Verdict::Unproven));
+    assert!(report.to_string().contains("3 unwitnessed"), "{report}");
+    // What nobody signs yet is unwitnessed as well.
+    let mut chain = cosigned(&[], &[2, 3, 1]);
+    chain.event();
+    let report = verify(&chain);
+    assert_eq!((report.information.unwitnessed, report.information.unsigned), (1, 1));
+    assert_eq!(found(&report), []);
+    // Nobody asks.
+    let none = TrustPolicy::parse(b"quorum none\n").unwrap();
+    let chain = cosigned(&[], &[]);
+    assert_eq!(chain.verify_with(chain.policy().witnesses(none)).verdict, Verdict::Intact);
+}
+
+#[test]
+fn a_history_that_no_quorum_ever_saw_is_a_finding() {
+    for (first, second, said) in
+        [(&[][..], &[][..], "no cosignature"), (&[], &[3], "only w3.example")]
+    {
+        let chain = cosigned(first, second);
+        let report = chain.verify_with(chain.policy().witnesses(two_of_three()));
+        assert_eq!(found(&report), [(FindingCode::Checkpoint, 13, 13)], "{report}");
+        let evidence = report.findings[0].evidence.as_ref().unwrap();
+        assert_eq!(
+            (evidence.expected.as_str(), evidence.found.as_str()),
+            ("2 of (w1, w2, w3)", said)
+        );
+        assert_eq!(report.information.unwitnessed, chain.size());
+    }
+    // A checkpoint that the auditor holds himself, with its cosignatures, is as good.
+    let mut chain = cosigned(&[], &[1, 3]);
+    let held = SignedCheckpoint::parse(&chain.checkpoints[1].2).unwrap();
+    let own = held.note().signatures().first().unwrap();
+    chain.checkpoints[1].2 = format!("{}\n{own}\n", held.note().text());
+    assert!(
+        chain.verify_with(chain.policy().witnesses(two_of_three())).verdict == Verdict::Findings
+    );
+    let policy = chain.policy().witnesses(two_of_three()).holding(held);
+    assert_eq!(chain.verify_with(policy).verdict, Verdict::Intact);
+}
+
+#[test]
+fn cosignatures_count_only_where_they_are_right_and_the_log_is_trusted() {
+    // One witness's line is another's signature.
+    let mut chain = cosigned(&[1, 2], &[1, 2]);
+    let cosignature = witness(3).cosign("another\n", chain.now).unwrap();
+    chain.checkpoints[1].2.push_str(&format!("{cosignature}\n"));
+    let report = chain.verify_with(chain.policy().witnesses(two_of_three()));
+    assert_eq!(found(&report), [(FindingCode::Checkpoint, 13, 13)], "{report}");
+    assert_eq!(report.information.unwitnessed, 3);
+    // The policy's logs are trusted, and nobody else where no other key is named.
+    let chain = cosigned(&[1, 2], &[1, 2]);
+    let with_log = |key: &audit_core::VerifierKey| {
+        let policy = format!("log {key}\n{}", two_of_three());
+        chain.verify_with(AuditorPolicy::new([]).witnesses(policy.parse().unwrap()))
+    };
+    assert_eq!(with_log(key(1).verifier()).verdict, Verdict::Intact);
+    let report = with_log(key(7).verifier());
+    assert_eq!((report.information.unknown_key, report.information.unwitnessed), (2, chain.size()));
+    assert_intact(&report);
 }

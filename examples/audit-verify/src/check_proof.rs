@@ -23,9 +23,11 @@ enum Outcome {
     Wrong(String),
     /// Signed by none of the keys.
     Unknown,
+    /// Proven as far as the journal's word goes: too few witnesses cosigned the checkpoint.
+    Unwitnessed,
 }
 
-/// Checks a proof: 0 proven, 1 wrong, 3 signed by none of the keys.
+/// Checks a proof: 0 proven, 1 wrong, 3 signed by none of the keys or cosigned by too few witnesses.
 pub(crate) fn check_proof(
     arguments: &CheckProof,
     style: Style,
@@ -50,12 +52,18 @@ pub(crate) fn check_proof(
             ));
         }
     };
-    let outcome = check(&proof, bytes, &keys);
+    let policy = arguments.policy.as_deref().map(keys::trust_policy).transpose()?;
+    let outcome = match (check(&proof, bytes, &keys), policy) {
+        (Outcome::Proven, Some(policy)) if !policy.is_satisfied(proof.checkpoint().note()) => {
+            Outcome::Unwitnessed
+        }
+        (outcome, _) => outcome,
+    };
     printed(print(&proof, bytes, &outcome, style, out))?;
     Ok(match outcome {
         Outcome::Proven => 0,
         Outcome::Wrong(_) => 1,
-        Outcome::Unknown => 3,
+        Outcome::Unknown | Outcome::Unwitnessed => 3,
     })
 }
 
@@ -115,6 +123,10 @@ fn print(
         Outcome::Wrong(reason) => {
             writeln!(out, "{}  {place}", style.bad("wrong"))?;
             writeln!(out, "{reason}")
+        }
+        Outcome::Unwitnessed => {
+            writeln!(out, "{}  {place}", style.open("not proven"))?;
+            writeln!(out, "the checkpoint is signed, but not valid by your policy of witnesses")
         }
         Outcome::Unknown => {
             writeln!(out, "{}  {place}", style.open("not proven"))?;

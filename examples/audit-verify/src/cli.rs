@@ -16,7 +16,8 @@ use crate::source::Source;
     version,
     after_help = "Exit status: 0 intact; 1 findings; 2 wrong use, or an input that cannot be \
                   opened; 3 nothing wrong, but not all of it could be proven (no trusted key, \
-                  entries above the newest checkpoint, withheld or sealed fields)."
+                  entries above the newest checkpoint or above the newest that your \
+                  witnesses cosigned, withheld or sealed fields)."
 )]
 pub(crate) struct Cli {
     #[command(subcommand)]
@@ -62,6 +63,11 @@ pub(crate) struct Verify {
     /// Repeatable.
     #[arg(long = "witness", value_name = "VKEY|FILE")]
     pub(crate) witnesses: Vec<String>,
+    /// Your policy of witnesses, a file of the tlog-policy format. Its logs' keys are trusted;
+    /// entries above the newest checkpoint that a quorum cosigned are unwitnessed (3), and where
+    /// no checkpoint has a quorum, that is a finding.
+    #[arg(long, value_name = "FILE")]
+    pub(crate) policy: Option<PathBuf>,
     /// Only this chain. Repeatable.
     #[arg(long = "chain", value_name = "TENANT/SERIES")]
     pub(crate) chains: Vec<ChainId>,
@@ -139,6 +145,9 @@ pub(crate) struct CheckProof {
     /// A verifier key, or a file of them (one a line). Repeatable.
     #[arg(long = "key", value_name = "VKEY|FILE", required = true)]
     pub(crate) keys: Vec<String>,
+    /// Your policy of witnesses: a quorum must have cosigned the proof's checkpoint.
+    #[arg(long, value_name = "FILE")]
+    pub(crate) policy: Option<PathBuf>,
     /// The entry's bytes, where the proof does not hold them. A final newline does not count.
     #[arg(long, value_name = "FILE")]
     pub(crate) entry: Option<PathBuf>,

@@ -214,6 +214,12 @@ fn information(report: &VerificationReport) -> Vec<Counter> {
             "entries above the newest checkpoint: only the chain itself vouches for them",
         ),
         (
+            "unwitnessed",
+            information.unwitnessed,
+            grouped(information.unwitnessed),
+            "entries above the newest checkpoint that enough of your witnesses cosigned",
+        ),
+        (
             "unknown_key",
             information.unknown_key,
             grouped(information.unknown_key),

@@ -127,9 +127,11 @@ fn limits(information: &Information) -> Vec<(&'static str, String)> {
             limits.push((name, sentence));
         }
     };
-    let Information { unsigned, unknown_key, withheld, sealed, unsealed, unsealed_age, .. } =
-        *information;
+    let Information { unsigned, unwitnessed, unknown_key, withheld, sealed, .. } = *information;
+    let Information { unsealed, unsealed_age, .. } = *information;
     add("unsigned", unsigned, format!("{} above it", number_of_entries(unsigned)));
+    let above = number_of_entries(unwitnessed);
+    add("unwitnessed", unwitnessed, format!("{above} that too few witnesses vouch for"));
     let unknown = number_of(unknown_key, "checkpoint");
     add("unknown", unknown_key, format!("{unknown} by a key that you do not trust"));
     add("withheld", withheld, format!("{} left out of the export", grouped(withheld)));

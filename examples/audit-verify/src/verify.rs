@@ -81,6 +81,9 @@ fn policy(arguments: &Verify) -> Result<AuditorPolicy, Failure> {
     for witness in keys::verifier_keys(&arguments.witnesses)? {
         policy = policy.witness(witness);
     }
+    if let Some(path) = &arguments.policy {
+        policy = policy.witnesses(keys::trust_policy(path)?);
+    }
     for path in &arguments.checkpoints {
         policy = policy.holding(checkpoint(path)?);
     }
@@ -150,6 +153,9 @@ fn circumstances(arguments: &Verify, generated: Timestamp) -> Circumstances {
     if !arguments.witnesses.is_empty() {
         let keys = tool_support::number_of(count(arguments.witnesses.len()), "key");
         term("Witnesses", keys);
+    }
+    if let Some(path) = &arguments.policy {
+        term("Policy of witnesses", printable(&path.display().to_string()).into_owned());
     }
     if !arguments.accept_restore.is_empty() {
         let seqs: Vec<_> = arguments.accept_restore.iter().map(ToString::to_string).collect();

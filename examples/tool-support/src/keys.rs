@@ -2,7 +2,7 @@
 
 use std::path::{Path, PathBuf};
 
-use audit_core::{JournalName, SigningKey, VerifierKey};
+use audit_core::{JournalName, SigningKey, TrustPolicy, VerifierKey};
 
 use crate::{During, Failure, output};
 
@@ -41,6 +41,15 @@ pub fn verifier_keys(arguments: &[String]) -> Result<Vec<VerifierKey>, Failure> 
         }
     }
     Ok(keys)
+}
+
+/// The policy of witnesses in a file.
+///
+/// # Errors
+///
+/// Where it cannot be read or is none, with the line.
+pub fn trust_policy(path: &Path) -> Result<TrustPolicy, Failure> {
+    TrustPolicy::parse(read(path)?.as_bytes()).during(format!("the policy {}", path.display()))
 }
 
 /// The signing key in a file.

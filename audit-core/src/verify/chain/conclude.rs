@@ -68,6 +68,8 @@ impl ChainVerifier {
         };
         self.checkpoints.beyond(around, &mut self.keys, report);
         self.checkpoints.finish(report);
+        let entries = self.window.end();
+        self.information.unwitnessed = self.checkpoints.unwitnessed(&self.chain, entries, report);
         self.upper.finish(&self.chain, report);
         for disagreeing in &self.checkpoints.disagreeing {
             let restored = &self.rules.restored;
