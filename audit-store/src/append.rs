@@ -9,6 +9,7 @@ use crate::journal::Journal;
 use crate::private::SealerError;
 use crate::publish::HistoryError;
 use crate::subject::{Fresh, Prepared};
+use crate::tenancy::TenantMismatch;
 
 pub(crate) mod chain;
 pub(crate) mod commit;
@@ -109,6 +110,9 @@ pub enum AppendError {
         /// The chain.
         chain: ChainId,
     },
+    /// It is another tenant's than the handle's, or than the one that the host's transaction names.
+    #[error("it is another tenant's")]
+    TenantMismatch(#[source] TenantMismatch),
 }
 
 impl From<EventError> for AppendError {
@@ -119,6 +123,9 @@ impl From<EventError> for AppendError {
 
 impl From<sqlx::Error> for AppendError {
     fn from(error: sqlx::Error) -> Self {
+        if let Some(mismatch) = TenantMismatch::of(&error) {
+            return Self::TenantMismatch(mismatch);
+        }
         Self::Database(error.into())
     }
 }

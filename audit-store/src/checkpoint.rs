@@ -242,12 +242,23 @@ pub(crate) async fn due<DB: Backend>(
 ) -> Result<Vec<ChainId>, DatabaseError> {
     let entries = i64::try_from(store.options.checkpoint_entries).unwrap_or(i64::MAX);
     let before = now.saturating_sub(store.options.checkpoint_interval).as_micros();
-    let mut conn = store.pool.acquire().await?;
-    let due = DB::chains_due(&mut conn, &store.schema, entries, before).await?;
-    Ok(chain_ids(due))
+    let mut all = Vec::new();
+    for round in store.rounds().await? {
+        let mut conn = store.read_in(round.as_deref()).await?;
+        let due = DB::chains_due(&mut conn, &store.schema, entries, before).await?;
+        all.extend(chain_ids(store, due));
+    }
+    Ok(all)
 }
 
-/// The names of chains as they are stored. One that is none was never created by a journal.
-pub(crate) fn chain_ids(rows: Vec<(i64, String, String)>) -> Vec<ChainId> {
-    rows.iter().filter_map(|(_, tenant, series)| ChainId::new(tenant, series).ok()).collect()
+/// The names of chains as they are stored, of those that the handle is for. One that is none was
+/// never created by a journal.
+pub(crate) fn chain_ids<DB: Backend>(
+    store: &Store<DB>,
+    rows: Vec<(i64, String, String)>,
+) -> Vec<ChainId> {
+    rows.iter()
+        .filter(|(_, tenant, _)| store.admit(tenant).is_ok())
+        .filter_map(|(_, tenant, series)| ChainId::new(tenant, series).ok())
+        .collect()
 }

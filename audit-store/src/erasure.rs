@@ -14,6 +14,7 @@ use crate::error::DatabaseError;
 use crate::journal::{Journal, Store};
 use crate::private::SealerError;
 use crate::subject::Prepared;
+use crate::tenancy::TenantMismatch;
 
 /// Whom to erase, and why.
 #[derive(Clone, Debug)]
@@ -107,10 +108,16 @@ pub enum ErasureError {
     /// The journal knows no such person, or does not any more: there is nothing to erase.
     #[error("the journal knows no such data subject")]
     UnknownSubject,
+    /// It is another tenant's than the handle's, or than the one that the host's transaction names.
+    #[error("it is another tenant's")]
+    TenantMismatch(#[source] TenantMismatch),
 }
 
 impl From<sqlx::Error> for ErasureError {
     fn from(error: sqlx::Error) -> Self {
+        if let Some(mismatch) = TenantMismatch::of(&error) {
+            return Self::TenantMismatch(mismatch);
+        }
         Self::Database(error.into())
     }
 }

@@ -2,7 +2,9 @@
 
 use std::sync::Arc;
 
-use audit_core::JournalName;
+use audit_core::{JournalName, NameError};
+
+use crate::tenancy::{Tenancy, TenantMismatch};
 
 /// What kind of failure a database reported.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -118,6 +120,13 @@ fn kind_of_code(code: &str) -> DatabaseErrorKind {
 #[derive(Clone, Debug, thiserror::Error)]
 #[non_exhaustive]
 pub enum OpenError {
+    /// The role that connects is above row-level security (a superuser, or with BYPASSRLS): it would
+    /// see every tenant's rows.
+    #[error("row-level security does not apply to the role {role}")]
+    AboveRowSecurity {
+        /// The role.
+        role: String,
+    },
     /// The database already holds a journal; open it instead.
     #[error("the database already holds a journal")]
     AlreadyExists,
@@ -146,6 +155,13 @@ pub enum OpenError {
         /// The name in the options.
         given: JournalName,
     },
+    /// A table is not under row-level security, or under more policies than the journal's own: the
+    /// tenants are not kept apart.
+    #[error("{table} is not under the journal's row-level security alone")]
+    NotIsolated {
+        /// The table or view.
+        table: String,
+    },
     /// There is a database, but no journal in it. It was left as it is.
     #[error("the database holds no journal")]
     NotAJournal,
@@ -155,6 +171,9 @@ pub enum OpenError {
     /// A journal is created with a key: the options need a signer.
     #[error("creating a journal needs a signer")]
     NoSigner,
+    /// This database has no row-level security.
+    #[error("the database has no row-level security")]
+    NoRowSecurity,
     /// The journal was written by an older version of this library and opened for reading only.
     /// Opened for writing, it is brought to the version that is needed.
     #[error("the schema has version {found}, reading it needs {needed}")]
@@ -167,6 +186,24 @@ pub enum OpenError {
     /// A schema name must match `[a-z_][a-z0-9_]{0,62}`.
     #[error("a schema name matches [a-z_][a-z0-9_]{{0,62}}")]
     SchemaName,
+    /// A session setting is named by two or more parts in lower case with dots between them, such as
+    /// `app.current_workspace`, of 63 bytes at most.
+    #[error("a session setting is named like app.current_workspace")]
+    SettingName,
+    /// The journal's tenants are kept apart in another way than the options say.
+    #[error("the journal keeps its tenants apart otherwise than the options say")]
+    TenancyMismatch {
+        /// How the journal was created.
+        stored: Tenancy,
+        /// The options'.
+        given: Tenancy,
+    },
+    /// The journal is for one tenant, and the options name another.
+    #[error("the journal is another tenant's")]
+    TenantMismatch(#[source] TenantMismatch),
+    /// A tenant's name has the form of one part of a chain's name.
+    #[error("the tenant's name has not the form of one")]
+    TenantName(#[source] NameError),
     /// The journal was written by a newer version of this library.
     #[error("the schema has version {found}, this library knows {known} at most")]
     SchemaTooNew {

@@ -17,7 +17,6 @@ use crate::append::write::{Group, Written};
 use crate::append::{AppendError, Receipt};
 use crate::backend::hold::{HeldRow, HoldRow};
 use crate::backend::{Backend, integer};
-use crate::error::DatabaseError;
 use crate::hold::matching::Matched;
 use crate::journal::{Journal, Store};
 use crate::query::QueryError;
@@ -151,7 +150,7 @@ pub enum HoldError {
 
 impl From<sqlx::Error> for HoldError {
     fn from(error: sqlx::Error) -> Self {
-        Self::Append(DatabaseError::from(error).into())
+        Self::Append(error.into())
     }
 }
 

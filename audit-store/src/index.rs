@@ -57,6 +57,6 @@ impl<DB: Backend> Journal<DB> {
             ..state
         };
         tx.commit().await?;
-        post_chain(&self.store, empty, &mut handed::Handed::default()).await
+        post_chain(&self.store, Some(chain.tenant()), empty, &mut handed::Handed::default()).await
     }
 }

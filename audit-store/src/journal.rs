@@ -9,6 +9,7 @@ use crate::append::group_commit::{self, Queue};
 use crate::append::head::Heads;
 use crate::append::sequencer::Sequencer;
 use crate::backend::setup::JournalRow;
+use crate::backend::tenancy::TenancyRow;
 use crate::backend::{Backend, Schema};
 use crate::error::{DatabaseError, OpenError};
 use crate::index::task::Follower;
@@ -18,6 +19,7 @@ use crate::migrate::{self, MigrationText, State};
 use crate::publish::{Gate, Publisher, verify_open};
 use crate::subject::Subjects;
 use crate::tail::TailHub;
+use crate::tenancy;
 
 mod kept;
 pub(crate) mod options;
@@ -83,6 +85,8 @@ pub(crate) struct Store<DB: Backend> {
     pub(crate) options: JournalOptions,
     /// The journal's verifier key, as it stands in the database.
     pub(crate) key: String,
+    /// The tenant that the handle is for, where it is for one.
+    pub(crate) bound: Option<String>,
     /// What is known of the chains.
     pub(crate) heads: Heads,
     /// What is known of the data subjects.
@@ -194,6 +198,7 @@ impl<DB: Backend> Journal<DB> {
     async fn create_in(pools: Pools<DB>, options: &JournalOptions) -> Result<Self, OpenError> {
         let schema = Schema::new(&options.schema)?;
         let signer = options.signer.as_ref().ok_or(OpenError::NoSigner)?;
+        tenancy::open::check_options::<DB>(options)?;
         let row = JournalRow { name: options.name.to_string(), key: signer.verifier().to_string() };
         migrate(&pools.writer, &schema, options, Some(&row)).await?;
         Self::start(pools, schema, options).await
@@ -208,6 +213,7 @@ impl<DB: Backend> Journal<DB> {
         let Pools { pool, writer, given } = pools;
         let mut conn = writer.acquire().await?;
         let row = DB::journal_row(&mut conn, &schema).await?.ok_or(OpenError::NotAJournal)?;
+        let bound = tenancy::open::check::<DB>(&mut conn, &schema, options).await?;
         drop(conn);
         if row.name != options.name.as_str() {
             return Err(OpenError::NameMismatch { stored: row.name, given: options.name.clone() });
@@ -226,6 +232,7 @@ impl<DB: Backend> Journal<DB> {
             schema,
             options,
             key: row.key,
+            bound,
             heads: Heads::default(),
             subjects: Subjects::default(),
             turn: Arc::default(),
@@ -318,9 +325,27 @@ async fn migrate<DB: Backend>(
         (State::Behind(_), Some(_)) => return Err(OpenError::AlreadyExists),
         (State::Behind(from), None) => from,
     };
+    let row = match create {
+        Some(_) => tenancy::open::row(options),
+        None if migrate::is_applied::<DB>(from, migrate::TENANCY) => {
+            DB::tenancy_row(&mut tx, schema).await?
+        }
+        None => TenancyRow::default(),
+    };
+    if create.is_some() {
+        tenancy::open::check_role::<DB>(&mut tx, options).await?;
+    } else if row.setting.is_some() {
+        DB::suspend_isolation(&mut tx, schema).await?;
+    }
     migrate::run::<DB>(&mut tx, schema, from, options.clock.now()).await?;
-    if let Some(row) = create {
-        DB::insert_journal_row(&mut tx, schema, row).await?;
+    if let Some(journal) = create {
+        DB::insert_journal_row(&mut tx, schema, journal).await?;
+        if row != TenancyRow::default() {
+            DB::insert_tenancy_row(&mut tx, schema, &row).await?;
+        }
+    }
+    if let Some(setting) = &row.setting {
+        DB::isolate(&mut tx, schema, setting).await?;
     }
     tx.commit().await.map_err(DatabaseError::from)?;
     Ok(())

@@ -61,7 +61,8 @@ pub use private::subject_keys::SubjectKeySealer;
 pub use private::{OpenedPrivate, PrivateFieldSealer, PrivatePlace, SealerError};
 
 // Keeping tenants apart.
-pub use tenancy::Tenancy;
+pub use tenancy::roles::{JournalRole, RolesError, RolesSql};
+pub use tenancy::{Tenancy, TenantMismatch};
 
 // Legal holds.
 pub use hold::{HoldError, HoldOrder, LegalHoldInForce};

@@ -69,6 +69,14 @@ pub(crate) fn state<DB: Backend>(applied: Option<&[(i64, Vec<u8>)]>) -> Result<S
     Ok(State::Behind(count))
 }
 
+/// The migration that made the table of tenancy.
+pub(crate) const TENANCY: &str = "tenancy";
+
+/// Whether a schema with so many migrations has the one of that name.
+pub(crate) fn is_applied<DB: Backend>(applied: usize, name: &str) -> bool {
+    DB::MIGRATIONS.iter().take(applied).any(|migration| migration.name == name)
+}
+
 /// Applies what is missing, inside a transaction that holds the migrations' lock.
 pub(crate) async fn run<DB: Backend>(
     conn: &mut DB::Connection,

@@ -9,6 +9,7 @@ use crate::backend::rows::{ChainRow, CheckpointRow};
 use crate::backend::{Backend, Schema};
 use crate::error::DatabaseError;
 use crate::journal::Journal;
+use crate::tenancy::TenantMismatch;
 
 pub(crate) mod nodes;
 
@@ -59,10 +60,16 @@ pub enum ProveError {
         /// The chain.
         chain: ChainId,
     },
+    /// It is another tenant's than the handle's, or than the one that the host's transaction names.
+    #[error("it is another tenant's")]
+    TenantMismatch(#[source] TenantMismatch),
 }
 
 impl From<sqlx::Error> for ProveError {
     fn from(error: sqlx::Error) -> Self {
+        if let Some(mismatch) = TenantMismatch::of(&error) {
+            return Self::TenantMismatch(mismatch);
+        }
         Self::Database(error.into())
     }
 }

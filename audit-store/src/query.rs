@@ -17,6 +17,7 @@ use crate::journal::Journal;
 use crate::query::cursor::{Cursor, CursorError};
 use crate::query::filter::Filter;
 use crate::query::plan::Order;
+use crate::tenancy::TenantMismatch;
 
 /// How many entries a page has where the query does not say.
 pub const DEFAULT_PAGE_SIZE: usize = 50;
@@ -254,10 +255,16 @@ pub enum QueryError {
     /// A condition cannot be written as JSON.
     #[error("a condition cannot be written as JSON")]
     Unwritable,
+    /// It is another tenant's than the handle's, or than the one that the host's transaction names.
+    #[error("it is another tenant's")]
+    TenantMismatch(#[source] TenantMismatch),
 }
 
 impl From<sqlx::Error> for QueryError {
     fn from(error: sqlx::Error) -> Self {
+        if let Some(mismatch) = TenantMismatch::of(&error) {
+            return Self::TenantMismatch(mismatch);
+        }
         Self::Database(error.into())
     }
 }

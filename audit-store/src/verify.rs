@@ -8,9 +8,12 @@ use audit_core::{AuditorPolicy, ChainId, Clock, SystemClock, VerificationReport}
 use sqlx::Pool;
 use sqlx::pool::PoolOptions;
 
+use crate::backend::tenancy::TenancyRow;
 use crate::backend::{Backend, Schema};
 use crate::error::{DatabaseError, OpenError};
 use crate::journal::Journal;
+use crate::migrate::{self, State};
+use crate::tenancy::TenantMismatch;
 
 mod block;
 mod bundle;
@@ -109,10 +112,16 @@ pub enum VerifyError {
     /// A worker ended before its time: the runtime is shutting down.
     #[error("the verification was interrupted")]
     Interrupted,
+    /// It is another tenant's than the handle's, or than the one that the host's transaction names.
+    #[error("it is another tenant's")]
+    TenantMismatch(#[source] TenantMismatch),
 }
 
 impl From<sqlx::Error> for VerifyError {
     fn from(error: sqlx::Error) -> Self {
+        if let Some(mismatch) = TenantMismatch::of(&error) {
+            return Self::TenantMismatch(mismatch);
+        }
         Self::Database(error.into())
     }
 }
@@ -131,7 +140,8 @@ impl<DB: Backend> Journal<DB> {
             .max_connections(u32::try_from(connections).unwrap_or(u32::MAX))
             .test_before_acquire(false)
             .connect_lazy_with((*self.store.pool.connect_options()).clone());
-        let report = verify_in(&pool, &self.store.schema, options).await;
+        let bound = self.store.bound.as_deref();
+        let report = verify_in(&pool, &self.store.schema, bound, options).await;
         pool.close().await;
         report
     }
@@ -148,6 +158,9 @@ impl<DB: Backend> Journal<DB> {
 /// where it is not. A chain of which nothing at all is left is missed only where the auditor names
 /// it or holds a checkpoint of it.
 ///
+/// Under row-level security the tenants are visited one by one, those that have a chain as the journal
+/// lists them and those that the auditor names. A role above it sees all at once.
+///
 /// `schema` is the journal's schema on PostgreSQL, `audit` by default; SQLite has none.
 ///
 /// Memory stays flat in the journal's size: a few thousand entries for each thread. It takes one
@@ -159,7 +172,8 @@ impl<DB: Backend> Journal<DB> {
 /// # Errors
 ///
 /// [`VerifyError::Open`] where there is no journal, [`VerifyError::Database`] where it cannot be
-/// read. What is wrong with the journal is a finding of the report, never an error.
+/// read, [`VerifyError::TenantMismatch`] where a chain is asked for that is not of the one tenant
+/// that the journal is for. What is wrong with the journal is a finding of the report, never an error.
 pub async fn verify_pool<DB: Backend>(
     pool: &Pool<DB>,
     schema: Option<&str>,
@@ -169,20 +183,34 @@ pub async fn verify_pool<DB: Backend>(
         Some(name) => Schema::new(name).map_err(VerifyError::Open)?,
         None => Schema::default(),
     };
-    verify_in(pool, &schema, options).await
+    verify_in(pool, &schema, None, options).await
+}
+
+/// Which tenants a verification visits, and how.
+struct Visit {
+    /// The session setting that row-level security goes by.
+    setting: Option<String>,
+    /// The only one.
+    bound: Option<String>,
 }
 
 async fn verify_in<DB: Backend>(
     pool: &Pool<DB>,
     schema: &Schema,
+    bound: Option<&str>,
     options: &VerifyOptions,
 ) -> Result<VerificationReport, VerifyError> {
     let mut conn = pool.acquire().await?;
     let applied = DB::applied_migrations(&mut conn, schema).await?;
-    match crate::migrate::state::<DB>(applied.as_deref()).map_err(VerifyError::Open)? {
-        crate::migrate::State::None => return Err(VerifyError::Open(OpenError::NotAJournal)),
-        crate::migrate::State::Behind(_) => {}
-    }
+    let tenancy = match migrate::state::<DB>(applied.as_deref()).map_err(VerifyError::Open)? {
+        State::None => return Err(VerifyError::Open(OpenError::NotAJournal)),
+        State::Behind(from) if migrate::is_applied::<DB>(from, migrate::TENANCY) => {
+            DB::tenancy_row(&mut conn, schema).await?
+        }
+        State::Behind(_) => TenancyRow::default(),
+    };
     drop(conn);
-    chain::verify_chains(pool, schema, options).await
+    let bound = bound.map(str::to_owned).or(tenancy.tenant);
+    let visit = Visit { setting: tenancy.setting, bound };
+    chain::verify_chains(pool, schema, &visit, options).await
 }

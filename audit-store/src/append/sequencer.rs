@@ -126,9 +126,12 @@ impl<DB: Backend> Journal<DB> {
 impl<DB: Backend> Store<DB> {
     async fn sequence(&self) -> Result<u64, AppendError> {
         let _round = self.sequencer.round.lock().await;
-        let mut conn = self.pool.acquire().await?;
-        let chains = DB::staged_chains(&mut conn, &self.schema).await?;
-        drop(conn);
+        let mut chains = Vec::new();
+        for round in self.rounds().await? {
+            let mut conn = self.read_in(round.as_deref()).await?;
+            chains.extend(DB::staged_chains(&mut conn, &self.schema).await?);
+        }
+        chains.retain(|(_, tenant, _)| self.admit(tenant).is_ok());
         let mut count = 0_u64;
         let mut failed = None;
         for (id, tenant, series) in chains {

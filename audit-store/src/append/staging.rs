@@ -54,6 +54,7 @@ impl<DB: Backend> Journal<DB> {
     ) -> Result<Ticket<DB>, AppendError> {
         self.store.gate.check()?;
         refuse_reserved(&event)?;
+        self.store.check_entered(tx, chain.tenant()).await?;
         self.store.meet(chain.tenant(), std::slice::from_ref(&event)).await?;
         let (known, mut fresh) = (&self.store.subjects, Fresh::new());
         let mut prepared = Prepared::keeping(event, chain.tenant(), known, &mut fresh)?;

@@ -1,6 +1,6 @@
 //! One transaction with the host's own statements.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 use std::fmt;
 use std::ops::{Deref, DerefMut};
 
@@ -104,6 +104,7 @@ impl<DB: Backend> JournalTx<DB> {
         let store = &self.journal.store;
         store.gate.check()?;
         refuse_reserved(&event)?;
+        store.check_entered(&mut self.tx, chain.tenant()).await?;
         store.meet(chain.tenant(), std::slice::from_ref(&event)).await?;
         let fresh = self.fresh.entry(chain.tenant().to_owned()).or_default();
         let mut prepared = Prepared::keeping(event, chain.tenant(), &store.subjects, fresh)?;
@@ -129,6 +130,7 @@ impl<DB: Backend> JournalTx<DB> {
             return Ok(Vec::new());
         }
         self.journal.store.gate.check()?;
+        self.check_entered().await?;
         if DB::stages(self.isolation) {
             return self.commit_staged().await;
         }
@@ -143,6 +145,18 @@ impl<DB: Backend> JournalTx<DB> {
     /// [`AppendError::Database`]; the database rolls back by itself then.
     pub async fn rollback(self) -> Result<(), AppendError> {
         Ok(self.tx.rollback().await?)
+    }
+
+    /// The host may have named another tenant since the events were recorded.
+    async fn check_entered(&mut self) -> Result<(), AppendError> {
+        let store = &self.journal.store;
+        if store.isolates() {
+            let tenants: BTreeSet<&str> = self.events.iter().map(|(c, _)| c.tenant()).collect();
+            for tenant in tenants {
+                store.check_entered(&mut self.tx, tenant).await?;
+            }
+        }
+        Ok(())
     }
 
     /// The events by chain, in the order of the chains' ids, with the chains' places taken.

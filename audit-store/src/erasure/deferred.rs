@@ -78,14 +78,18 @@ impl<DB: Backend> Store<DB> {
         if self.options.sealer.is_none() {
             return Ok(());
         }
-        let (mut after, mut tenants) = (0, BTreeSet::new());
-        loop {
-            let mut conn = self.pool.acquire().await?;
-            let chains = DB::chains_after(&mut conn, &self.schema, after).await?;
-            let Some((last, _, _)) = chains.last() else { break };
-            after = *last;
-            tenants.extend(chains.into_iter().map(|(_, tenant, _)| tenant));
+        let mut tenants = BTreeSet::new();
+        for round in self.rounds().await? {
+            let mut after = 0;
+            loop {
+                let mut conn = self.read_in(round.as_deref()).await?;
+                let chains = DB::chains_after(&mut conn, &self.schema, after).await?;
+                let Some((last, _, _)) = chains.last() else { break };
+                after = *last;
+                tenants.extend(chains.into_iter().map(|(_, tenant, _)| tenant));
+            }
         }
+        tenants.retain(|tenant| self.admit(tenant).is_ok());
         for tenant in tenants {
             self.destroy_condemned(&tenant).await?;
         }

@@ -8,6 +8,7 @@ use audit_core::{ChainId, EntryError, LineError, ManifestError};
 use crate::bundle::BundleError;
 use crate::error::DatabaseError;
 use crate::proof::ReadNodesError;
+use crate::tenancy::TenantMismatch;
 
 /// Why an export ended early. Of a bundle nothing is left behind then.
 #[derive(Debug, thiserror::Error)]
@@ -74,10 +75,16 @@ pub enum ExportError {
         /// The chain.
         chain: ChainId,
     },
+    /// It is another tenant's than the handle's, or than the one that the host's transaction names.
+    #[error("it is another tenant's")]
+    TenantMismatch(#[source] TenantMismatch),
 }
 
 impl From<sqlx::Error> for ExportError {
     fn from(error: sqlx::Error) -> Self {
+        if let Some(mismatch) = TenantMismatch::of(&error) {
+            return Self::TenantMismatch(mismatch);
+        }
         Self::Database(error.into())
     }
 }

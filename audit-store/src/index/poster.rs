@@ -16,6 +16,7 @@ use crate::index::posting::PostingError;
 use crate::index::segment::{SEGMENT_ENTRIES, Segment, SegmentBuilder, farthest, step};
 use crate::index::terms::TermHasher;
 use crate::journal::Store;
+use crate::tenancy::TenantMismatch;
 
 /// How many entries are read at a time.
 const READ: u64 = 4_096;
@@ -31,10 +32,16 @@ pub enum PostError {
     /// The database could not be asked or changed.
     #[error("cannot post to the query index")]
     Database(#[from] DatabaseError),
+    /// It is another tenant's than the handle's, or than the one that the host's transaction names.
+    #[error("it is another tenant's")]
+    TenantMismatch(#[source] TenantMismatch),
 }
 
 impl From<sqlx::Error> for PostError {
     fn from(error: sqlx::Error) -> Self {
+        if let Some(mismatch) = TenantMismatch::of(&error) {
+            return Self::TenantMismatch(mismatch);
+        }
         Self::Database(error.into())
     }
 }
@@ -167,21 +174,22 @@ fn runs(segments: &[Segment]) -> Vec<(u8, Range<u64>)> {
 }
 
 /// Posts one chain as far as there are full segments, one transaction per step. Returns how many
-/// entries were posted.
+/// entries were posted. The round is one that shows the chain.
 pub(crate) async fn post_chain<DB: Backend>(
     store: &Store<DB>,
+    round: Option<&str>,
     mut state: ChainState,
     handed: &mut Handed,
 ) -> Result<u64, PostError> {
     let mut posted = 0_u64;
     loop {
-        let mut reader = store.pool.acquire().await?;
+        let mut reader = store.read_in(round).await?;
         let step = Step::prepare::<DB>(&mut reader, &store.schema, state, handed).await?;
         drop(reader);
         let Some(step) = step else { return Ok(posted) };
         // In the row with the other writers of this process, where SQLite would let them poll.
         let turn = store.turn_alone().await;
-        let mut tx = store.begin_write().await?;
+        let mut tx = store.begin_write_in(round).await?;
         if !step.write::<DB>(&mut tx, &store.schema).await? {
             // Somebody else is at it.
             return Ok(posted);

@@ -150,9 +150,11 @@ async fn post_due<DB: Backend>(
     due: &mut HashMap<i64, Grown>,
 ) -> Result<(), PostError> {
     let chains: Vec<i64> = due.keys().copied().collect();
-    for chain in behind(store, Some(&chains)).await? {
-        if let Some(grown) = due.get_mut(&chain.id) {
-            post_chain(store, chain, &mut grown.handed).await?;
+    for round in store.rounds().await? {
+        for chain in behind(store, round.as_deref(), Some(&chains)).await? {
+            if let Some(grown) = due.get_mut(&chain.id) {
+                post_chain(store, round.as_deref(), chain, &mut grown.handed).await?;
+            }
         }
     }
     Ok(())
@@ -161,18 +163,22 @@ async fn post_due<DB: Backend>(
 /// Posts all chains. Returns how many entries were posted.
 pub(super) async fn post_all<DB: Backend>(store: &Store<DB>) -> Result<u64, PostError> {
     let mut posted = 0_u64;
-    for chain in behind(store, None).await? {
-        // What the task was handed is not worth waiting for it.
-        let count = post_chain(store, chain, &mut Handed::default()).await?;
-        posted = posted.saturating_add(count);
+    for round in store.rounds().await? {
+        for chain in behind(store, round.as_deref(), None).await? {
+            // What the task was handed is not worth waiting for it.
+            let mut nothing = Handed::default();
+            let count = post_chain(store, round.as_deref(), chain, &mut nothing).await?;
+            posted = posted.saturating_add(count);
+        }
     }
     Ok(posted)
 }
 
 async fn behind<DB: Backend>(
     store: &Store<DB>,
+    round: Option<&str>,
     chains: Option<&[i64]>,
 ) -> Result<Vec<ChainState>, PostError> {
-    let mut reader = store.pool.acquire().await?;
+    let mut reader = store.read_in(round).await?;
     Ok(DB::chains_behind(&mut reader, &store.schema, SEGMENT_ENTRIES, chains).await?)
 }

@@ -18,6 +18,7 @@ pub struct JournalOptions {
     pub(crate) clock: Arc<dyn Clock>,
     pub(crate) schema: String,
     pub(crate) tenancy: Tenancy,
+    pub(crate) tenant: Option<String>,
     pub(crate) connections: u32,
     pub(crate) busy_timeout: Duration,
     pub(crate) queue: usize,
@@ -58,6 +59,7 @@ impl JournalOptions {
             clock: Arc::new(SystemClock),
             schema: Self::SCHEMA.to_owned(),
             tenancy: Tenancy::default(),
+            tenant: None,
             connections: Self::CONNECTIONS,
             busy_timeout: Self::BUSY_TIMEOUT,
             queue: Self::QUEUE,
@@ -99,6 +101,27 @@ impl JournalOptions {
     #[must_use]
     pub fn schema(mut self, schema: &str) -> Self {
         schema.clone_into(&mut self.schema);
+        self
+    }
+
+    /// How the journal's tenants are kept apart. A journal is created with it, and must be opened
+    /// with the same.
+    #[must_use]
+    pub fn tenancy(mut self, tenancy: Tenancy) -> Self {
+        self.tenancy = tenancy;
+        self
+    }
+
+    /// Binds the handle to one tenant: chains of another are refused with
+    /// [`TenantMismatch`](crate::TenantMismatch), whatever is asked of them. A journal that is
+    /// created so is this tenant's alone for good, as one in a schema or a file of its own is, and
+    /// binds every handle, also one that is opened without this.
+    ///
+    /// In a journal of several tenants that the database does not keep apart the handle's tasks
+    /// still post to the query index for all of them, which shows nobody anything.
+    #[must_use]
+    pub fn tenant(mut self, tenant: &str) -> Self {
+        self.tenant = Some(tenant.to_owned());
         self
     }
 

@@ -7,6 +7,7 @@ use audit_core::{ChainId, CheckpointError, NameError, SignedCheckpoint, TreeHead
 
 use crate::error::DatabaseError;
 use crate::proof::ReadNodesError;
+use crate::tenancy::TenantMismatch;
 
 use super::signer::SignerError;
 use super::sink::SinkError;
@@ -190,10 +191,16 @@ pub enum SigningError {
         /// The setting.
         setting: String,
     },
+    /// It is another tenant's than the handle's, or than the one that the host's transaction names.
+    #[error("it is another tenant's")]
+    TenantMismatch(#[source] TenantMismatch),
 }
 
 impl From<sqlx::Error> for SigningError {
     fn from(error: sqlx::Error) -> Self {
+        if let Some(mismatch) = TenantMismatch::of(&error) {
+            return Self::TenantMismatch(mismatch);
+        }
         Self::Database(error.into())
     }
 }

@@ -80,14 +80,24 @@ async fn compare_all<DB: Backend>(store: &Store<DB>) -> Result<(), HistoryError>
     if store.options.sinks.is_empty() {
         return Ok(());
     }
+    for round in store.rounds().await? {
+        compare_round(store, round.as_deref()).await?;
+    }
+    Ok(())
+}
+
+async fn compare_round<DB: Backend>(
+    store: &Store<DB>,
+    round: Option<&str>,
+) -> Result<(), HistoryError> {
     let mut after = 0;
     loop {
-        let mut conn = store.pool.acquire().await?;
+        let mut conn = store.read_in(round).await?;
         let rows = DB::chains_after(&mut conn, &store.schema, after).await?;
         drop(conn);
         let Some((last, _, _)) = rows.last() else { return Ok(()) };
         after = *last;
-        let chains = chain_ids(rows);
+        let chains = chain_ids(store, rows);
         let mut checks = stream::iter(chains)
             .map(|chain| async move { compare_chain(store, &chain).await })
             .buffer_unordered(ASKED_AT_ONCE);

@@ -62,11 +62,15 @@ pub(crate) async fn sign_due<DB: Backend>(
 
 async fn publish_pending<DB: Backend>(store: &Store<DB>) -> Result<PublishReport, DatabaseError> {
     let mut report = PublishReport::default();
+    let rounds = store.rounds().await?;
     for sink in &store.options.sinks {
-        let mut conn = store.pool.acquire().await?;
-        let pending = DB::chains_unpublished(&mut conn, &store.schema, sink.name()).await?;
-        drop(conn);
-        for chain in chain_ids(pending) {
+        let mut pending = Vec::new();
+        for round in &rounds {
+            let mut conn = store.read_in(round.as_deref()).await?;
+            let of_round = DB::chains_unpublished(&mut conn, &store.schema, sink.name()).await?;
+            pending.extend(chain_ids(store, of_round));
+        }
+        for chain in pending {
             let outcome = publish_to(store, &chain, &**sink, &mut report).await?;
             if let Outcome::Unreachable = outcome {
                 // The others would only wait for the same time-out.

@@ -13,6 +13,7 @@ use crate::backend::{Backend, integer};
 use crate::error::DatabaseError;
 use crate::journal::Journal;
 use crate::private::{PrivatePlace, SealerError};
+use crate::tenancy::TenantMismatch;
 
 /// The action of the event that records a reading of private fields.
 pub const PRIVATE_READ: &str = "private.read";
@@ -99,10 +100,16 @@ pub enum ReadPrivateError {
         /// The seq.
         seq: u64,
     },
+    /// It is another tenant's than the handle's, or than the one that the host's transaction names.
+    #[error("it is another tenant's")]
+    TenantMismatch(#[source] TenantMismatch),
 }
 
 impl From<sqlx::Error> for ReadPrivateError {
     fn from(error: sqlx::Error) -> Self {
+        if let Some(mismatch) = TenantMismatch::of(&error) {
+            return Self::TenantMismatch(mismatch);
+        }
         Self::Database(error.into())
     }
 }

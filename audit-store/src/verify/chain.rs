@@ -14,9 +14,10 @@ use tokio::sync::Semaphore;
 use crate::backend::rows::ChainRow;
 use crate::backend::setup::JournalRow;
 use crate::backend::{Backend, Schema};
+use crate::tenancy::{Round, TenantMismatch};
 use crate::verify::block::{self, BLOCK, Place};
 use crate::verify::index::{self, IndexCheck};
-use crate::verify::{VerifyError, VerifyOptions, VerifyProgress};
+use crate::verify::{VerifyError, VerifyOptions, VerifyProgress, Visit};
 
 /// Connections that all see the same state of the database.
 struct Readers<DB: Backend> {
@@ -41,6 +42,18 @@ impl<DB: Backend> Readers<DB> {
         self.idle.lock().unwrap_or_else(PoisonError::into_inner).push(reader);
         Ok(value)
     }
+
+    /// Names the tenant whose rows are read from now on. Called while none is lent.
+    async fn enter(&self, setting: &str, tenant: &str) -> Result<(), VerifyError> {
+        let idle = std::mem::take(&mut *self.idle.lock().unwrap_or_else(PoisonError::into_inner));
+        let mut entered = Vec::with_capacity(idle.len());
+        for mut reader in idle {
+            DB::enter_tenant(&mut reader, setting, tenant).await?;
+            entered.push(reader);
+        }
+        *self.idle.lock().unwrap_or_else(PoisonError::into_inner) = entered;
+        Ok(())
+    }
 }
 
 /// How many connections it takes beside the one for each thread.
@@ -52,8 +65,15 @@ pub(super) const fn besides<DB: Backend>() -> usize {
 pub(super) async fn verify_chains<DB: Backend>(
     pool: &Pool<DB>,
     schema: &Schema,
+    visit: &Visit,
     options: &VerifyOptions,
 ) -> Result<VerificationReport, VerifyError> {
+    if let Some(bound) = &visit.bound
+        && let Some(other) = options.chains.iter().find(|chain| chain.tenant() != bound)
+    {
+        let (bound, given) = (bound.clone(), other.tenant().to_owned());
+        return Err(VerifyError::TenantMismatch(TenantMismatch { bound, given }));
+    }
     let most = usize::try_from(pool.options().get_max_connections()).unwrap_or(usize::MAX);
     let readers = most.saturating_sub(besides::<DB>()).clamp(1, options.threads.get());
     let mut snapshots = DB::snapshots(pool, readers.saturating_add(1)).await?;
@@ -62,7 +82,6 @@ pub(super) async fn verify_chains<DB: Backend>(
     let mut own = snapshots.pop().ok_or(VerifyError::Interrupted)?;
     let conn: &mut DB::Connection = &mut own;
     let readers = Readers::new(snapshots);
-    let rows = DB::chain_rows(conn, schema).await?;
     let journal = DB::journal_row(conn, schema).await?;
     // A chain that the auditor names, or holds a checkpoint of, has to be there.
     let held = options.policy.outside().map(|held| held.checkpoint().origin.chain());
@@ -70,17 +89,82 @@ pub(super) async fn verify_chains<DB: Backend>(
     let wanted: BTreeSet<&ChainId> =
         if all { held.collect() } else { options.chains.iter().collect() };
     let mut reports = Vec::new();
+    for round in rounds::<DB>(conn, schema, visit, &wanted).await? {
+        if let Some((setting, tenant)) = visit.setting.as_deref().zip(round.as_deref()) {
+            readers.enter(setting, tenant).await?;
+            DB::enter_tenant(conn, setting, tenant).await?;
+        }
+        let found = Asked { all, wanted: &wanted, bound: visit.bound.as_deref() };
+        reports
+            .extend(verify_round(&readers, conn, schema, options, journal.as_ref(), &found).await?);
+    }
+    for chain in wanted {
+        if visit.bound.as_ref().is_none_or(|bound| chain.tenant() == bound)
+            && !reports.iter().any(|report| report.chain == *chain)
+        {
+            reports.push(absent(options, chain));
+        }
+    }
+    reports.sort_by(|a, b| a.chain.cmp(&b.chain));
+    Ok(VerificationReport::new(reports))
+}
+
+/// Which chains a verification is asked for.
+struct Asked<'a> {
+    all: bool,
+    wanted: &'a BTreeSet<&'a ChainId>,
+    bound: Option<&'a str>,
+}
+
+impl Asked<'_> {
+    fn is_for(&self, chain: Option<&ChainId>) -> bool {
+        let wanted = self.all || chain.is_some_and(|chain| self.wanted.contains(chain));
+        let of_another = self.bound.zip(chain).is_some_and(|(bound, c)| c.tenant() != bound);
+        wanted && !of_another
+    }
+}
+
+/// The rounds that show all chains: one, or one for each tenant that has a chain or ought to.
+async fn rounds<DB: Backend>(
+    conn: &mut DB::Connection,
+    schema: &Schema,
+    visit: &Visit,
+    wanted: &BTreeSet<&ChainId>,
+) -> Result<Vec<Round>, VerifyError> {
+    if visit.setting.is_none() {
+        return Ok(vec![None]);
+    }
+    let Some(tenants) = DB::tenants(conn, schema).await? else { return Ok(vec![None]) };
+    if let Some(bound) = &visit.bound {
+        return Ok(vec![Some(bound.clone())]);
+    }
+    let named = wanted.iter().map(|chain| chain.tenant().to_owned());
+    let all: BTreeSet<String> = tenants.into_iter().chain(named).collect();
+    Ok(all.into_iter().map(Some).collect())
+}
+
+/// Verifies the chains that the connections show.
+async fn verify_round<DB: Backend>(
+    readers: &Readers<DB>,
+    conn: &mut DB::Connection,
+    schema: &Schema,
+    options: &VerifyOptions,
+    journal: Option<&JournalRow>,
+    asked: &Asked<'_>,
+) -> Result<Vec<ChainReport>, VerifyError> {
+    let rows = DB::chain_rows(conn, schema).await?;
+    let mut reports = Vec::new();
     for row in &rows {
         let named = ChainId::new(&row.tenant, &row.series).ok();
-        if !all && !named.as_ref().is_some_and(|chain| wanted.contains(chain)) {
+        if !asked.is_for(named.as_ref()) {
             continue;
         }
         let (chain, oddity) = match named {
             Some(chain) => (chain, None),
             None => (name_of::<DB>(conn, schema, row).await?, Some("the head row names no chain")),
         };
-        let stored = Stored { chain: &chain, row, journal: journal.as_ref(), oddity };
-        reports.push(verify_chain(&readers, conn, schema, options, &stored).await?);
+        let stored = Stored { chain: &chain, row, journal, oddity };
+        reports.push(verify_chain(readers, conn, schema, options, &stored).await?);
     }
     let known: BTreeSet<i64> = rows.iter().map(|row| row.id).collect();
     let mut above = 0;
@@ -91,19 +175,13 @@ pub(super) async fn verify_chains<DB: Backend>(
         }
         let row = headless::<DB>(conn, schema, id).await?;
         let chain = name_of::<DB>(conn, schema, &row).await?;
-        if all || wanted.contains(&chain) {
+        if asked.is_for(Some(&chain)) {
             let oddity = Some("the chain has lost its head row");
-            let stored = Stored { chain: &chain, row: &row, journal: journal.as_ref(), oddity };
-            reports.push(verify_chain(&readers, conn, schema, options, &stored).await?);
+            let stored = Stored { chain: &chain, row: &row, journal, oddity };
+            reports.push(verify_chain(readers, conn, schema, options, &stored).await?);
         }
     }
-    for chain in wanted {
-        if !reports.iter().any(|report| report.chain == *chain) {
-            reports.push(absent(options, chain));
-        }
-    }
-    reports.sort_by(|a, b| a.chain.cmp(&b.chain));
-    Ok(VerificationReport::new(reports))
+    Ok(reports)
 }
 
 /// The name that the chain's own entries give it, or its newest checkpoint, where its head row gives

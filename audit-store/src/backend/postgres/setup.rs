@@ -28,6 +28,11 @@ impl SetupSql for Postgres {
             include_str!("../../../migrations/postgres/0004_erasure.sql"),
         ),
         MigrationText::new(5, "hold", include_str!("../../../migrations/postgres/0005_hold.sql")),
+        MigrationText::new(
+            6,
+            "tenancy",
+            include_str!("../../../migrations/postgres/0006_tenancy.sql"),
+        ),
     ];
 
     /// Whatever the role's default, and so that a lock's waiter reads what its holder wrote.

@@ -25,6 +25,11 @@ impl SetupSql for Sqlite {
             include_str!("../../../migrations/sqlite/0004_erasure.sql"),
         ),
         MigrationText::new(5, "hold", include_str!("../../../migrations/sqlite/0005_hold.sql")),
+        MigrationText::new(
+            6,
+            "tenancy",
+            include_str!("../../../migrations/sqlite/0006_tenancy.sql"),
+        ),
     ];
 
     const BEGIN: &'static str = "BEGIN IMMEDIATE";
