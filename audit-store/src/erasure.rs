@@ -1,6 +1,9 @@
 //! Erasing a data subject: the private fields go, every hash stays.
 
 mod deferred;
+pub(crate) mod file_ledger;
+pub(crate) mod ledger;
+mod replay;
 
 use std::collections::BTreeMap;
 
@@ -15,6 +18,9 @@ use crate::journal::{Journal, Store};
 use crate::private::SealerError;
 use crate::subject::Prepared;
 use crate::tenancy::TenantMismatch;
+
+use self::ledger::{ErasedSubject, LedgerError};
+use self::replay::note;
 
 /// Whom to erase, and why.
 #[derive(Clone, Debug)]
@@ -100,6 +106,9 @@ pub enum ErasureError {
     /// The database failed.
     #[error("the database did not erase")]
     Database(#[from] DatabaseError),
+    /// The ledger of the options could not note it. Nobody was erased.
+    #[error("the ledger of erasures did not take it")]
+    Ledger(#[from] LedgerError),
     /// A private field under a legal hold could not be sealed anew: nothing was changed. Or the
     /// person's key could not be destroyed: then the fields are gone from the journal, which says so,
     /// and the key is destroyed by [`Journal::maintain`] or when the journal is opened.
@@ -147,6 +156,11 @@ impl<DB: Backend> Journal<DB> {
     /// What a legal hold keeps stays until it is released: sealed under another key where fields are
     /// sealed, so that the person's own key can go all the same.
     ///
+    /// With a ledger in the options ([`erasure_ledger`](crate::JournalOptions::erasure_ledger)) the
+    /// erasure is noted there before anything is destroyed, so that a backup which is restored later
+    /// does not bring the person back. What is noted and then fails is done when the journal is
+    /// opened again.
+    ///
     /// Appending to the tenant's chains waits until it is done. What the fields' rows are is looked
     /// up before, so that this is short.
     ///
@@ -164,9 +178,13 @@ impl<DB: Backend> Journal<DB> {
         let known = store.look_for(&erasure.tenant, subject).await?;
         // Whatever is wrong with the entry is found before anything is destroyed.
         erasure.entry(subject, 0)?;
+        let (ground, request) = (erasure.ground.clone(), erasure.request.clone());
+        let (at, tenant) = (store.options.clock.now(), erasure.tenant.clone());
+        let erased = ErasedSubject { at, ground, request, subject, tenant };
+        note(store.options.ledger.as_deref(), &erased).await?;
         let done = store.erase(erasure, subject, known).await?;
         store.subjects.forget(&erasure.tenant, &erasure.subject);
-        store.destroy_condemned(&erasure.tenant).await?;
+        store.destroy_condemned(Some(&erasure.tenant)).await?;
         let residue = self.wipe_log().await?;
         Ok(ErasureReport { residue, ..done })
     }

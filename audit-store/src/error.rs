@@ -6,6 +6,8 @@ use audit_core::{JournalName, NameError};
 
 use crate::tenancy::{Tenancy, TenantMismatch};
 
+use crate::erasure::ErasureError;
+
 /// What kind of failure a database reported.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 #[non_exhaustive]
@@ -133,6 +135,10 @@ pub enum OpenError {
     /// The database could not be asked or changed.
     #[error("cannot read or prepare the journal's tables")]
     Database(#[from] DatabaseError),
+    /// Whom the ledger names as erased, and the database still knows, could not be erased again, or
+    /// the ledger could not be read.
+    #[error("who was erased before could not be erased again")]
+    Erasure(#[source] Arc<ErasureError>),
     /// The journal was created with another key than the signer's.
     #[error("the journal's key is {stored}, the signer's is {given}")]
     KeyMismatch {
@@ -212,6 +218,12 @@ pub enum OpenError {
         /// The newest migration this version carries.
         known: i64,
     },
+}
+
+impl From<ErasureError> for OpenError {
+    fn from(error: ErasureError) -> Self {
+        Self::Erasure(Arc::new(error))
+    }
 }
 
 impl From<sqlx::Error> for OpenError {

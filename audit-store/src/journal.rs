@@ -243,6 +243,7 @@ impl<DB: Backend> Journal<DB> {
             tail: TailHub::default(),
         });
         verify_open(&store).await;
+        settle_erasures(&store).await?;
         if !store.options.read_only {
             Publisher::start(&store);
             Sequencer::start(&store);
@@ -254,6 +255,20 @@ impl<DB: Backend> Journal<DB> {
         let handle = Handle { queue, writer: Mutex::new(Some(writer)) };
         Ok(Self { store, handle: Arc::new(handle) })
     }
+}
+
+/// Erases again whom a restored backup has brought back; where that cannot be done yet, closes the
+/// private fields.
+async fn settle_erasures<DB: Backend>(store: &Store<DB>) -> Result<(), OpenError> {
+    if !store.owes_erasures().await? {
+        return Ok(());
+    }
+    store.gate.owe_erasures();
+    if store.options.read_only || store.gate.check().is_err() {
+        return Ok(());
+    }
+    store.replay(false).await?;
+    Ok(())
 }
 
 /// The connections of a journal.

@@ -26,6 +26,7 @@ mod private;
 mod proof;
 mod publish;
 mod query;
+mod restore;
 mod subject;
 mod tail;
 mod tenancy;
@@ -68,7 +69,12 @@ pub use tenancy::{Tenancy, TenantMismatch};
 pub use hold::{HoldError, HoldOrder, LegalHoldInForce};
 
 // Erasing people.
+pub use erasure::file_ledger::FileErasureLedger;
+pub use erasure::ledger::{ErasedSubject, ErasureLedger, LedgerError, LedgerPage};
 pub use erasure::{Erasure, ErasureError, ErasureReport, Residue};
+
+// After a restore.
+pub use restore::{DeclaredLoss, RestoreError};
 
 // What is due.
 pub use maintain::{MaintainError, Maintenance};

@@ -316,6 +316,11 @@ impl Subjects {
         known.remove(&(tenant.to_owned(), host.to_owned()));
     }
 
+    /// Forgets everybody.
+    pub(crate) fn clear(&self) {
+        self.known.lock().unwrap_or_else(PoisonError::into_inner).clear();
+    }
+
     /// Remembers what was committed.
     pub(crate) fn remember(&self, tenant: &str, subjects: Vec<(String, SubjectRef)>) {
         if subjects.is_empty() {

@@ -21,35 +21,39 @@ impl<DB: Backend> Journal<DB> {
     ///
     /// [`AppendError::Database`], [`AppendError::History`]; nothing was written.
     pub async fn create_chain(&self, chain: &ChainId) -> Result<Receipt, AppendError> {
-        let store = &self.store;
-        store.gate.check()?;
-        never_published(store, chain).await?;
-        let _turn = store.turn().await;
-        let mut tx = store.begin_write_for(chain.tenant()).await?;
-        // Not while somebody of the tenant is being erased.
-        DB::lock_tenant(&mut tx, &store.schema, chain.tenant()).await?;
-        let now = store.options.clock.now();
-        let inserted = DB::insert_chain(&mut tx, &store.schema, chain, now.as_micros()).await?;
-        let Some(id) = inserted else {
-            let id = store.chain_id(&mut tx, chain).await?;
-            let receipt = duplicate::receipt_at::<DB>(&mut tx, &store.schema, (id, chain), 0);
-            return receipt.await?.ok_or(AppendError::Corrupt { what: "the first entry" });
-        };
-        let mut group = Group { id, chain: chain.clone(), slot: store.heads.slot(id).await };
-        let row = DB::lock_head(&mut tx, &store.schema, id)
-            .await?
-            .ok_or_else(|| AppendError::UnknownChain { chain: chain.clone() })?;
-        let mut opened = store.opened()?;
-        let events = &mut [&mut opened];
-        let written = store.write_locked(&mut tx, &group, Head::read(&row)?, events).await?;
-        let written = store.first_entries(&mut tx, &group, written).await?;
-        tx.commit().await?;
-        store.heads.remember(chain, id);
-        group.committed(store, written).into_iter().next().ok_or(AppendError::Closed)
+        self.store.gate.check()?;
+        never_published(&self.store, chain).await?;
+        self.store.make_chain(chain).await
     }
 }
 
 impl<DB: Backend> Store<DB> {
+    /// Makes a chain, whatever is known of it outside.
+    pub(crate) async fn make_chain(&self, chain: &ChainId) -> Result<Receipt, AppendError> {
+        let _turn = self.turn().await;
+        let mut tx = self.begin_write_for(chain.tenant()).await?;
+        // Not while somebody of the tenant is being erased.
+        DB::lock_tenant(&mut tx, &self.schema, chain.tenant()).await?;
+        let now = self.options.clock.now();
+        let inserted = DB::insert_chain(&mut tx, &self.schema, chain, now.as_micros()).await?;
+        let Some(id) = inserted else {
+            let id = self.chain_id(&mut tx, chain).await?;
+            let receipt = duplicate::receipt_at::<DB>(&mut tx, &self.schema, (id, chain), 0);
+            return receipt.await?.ok_or(AppendError::Corrupt { what: "the first entry" });
+        };
+        let mut group = Group { id, chain: chain.clone(), slot: self.heads.slot(id).await };
+        let row = DB::lock_head(&mut tx, &self.schema, id)
+            .await?
+            .ok_or_else(|| AppendError::UnknownChain { chain: chain.clone() })?;
+        let mut opened = self.opened()?;
+        let events = &mut [&mut opened];
+        let written = self.write_locked(&mut tx, &group, Head::read(&row)?, events).await?;
+        let written = self.first_entries(&mut tx, &group, written).await?;
+        tx.commit().await?;
+        self.heads.remember(chain, id);
+        group.committed(self, written).into_iter().next().ok_or(AppendError::Closed)
+    }
+
     /// Seals what holds for all chains of a tenant and so for one that has just been made, too.
     async fn first_entries(
         &self,

@@ -63,6 +63,21 @@ pub trait DisposeSql: Database {
         at: i64,
     ) -> impl Future<Output = sqlx::Result<bool>> + Send;
 
+    /// Which of these refs belong to subjects that are not severed.
+    fn alive(
+        conn: &mut Self::Connection,
+        schema: &Schema,
+        tenant: &str,
+        refs: &[[u8; 16]],
+    ) -> impl Future<Output = sqlx::Result<Vec<Vec<u8>>>> + Send;
+
+    /// Begins a chain's next incarnation, whose entry is the newest reserved one.
+    fn begin_incarnation(
+        conn: &mut Self::Connection,
+        schema: &Schema,
+        chain: i64,
+    ) -> impl Future<Output = sqlx::Result<()>> + Send;
+
     /// Removes a severed subject's private fields of these entries; returns of how many.
     fn delete_disclosures(
         conn: &mut Self::Connection,
@@ -97,11 +112,11 @@ pub trait DisposeSql: Database {
         key: &Condemned,
     ) -> impl Future<Output = sqlx::Result<()>> + Send;
 
-    /// The keys of a tenant's people that are to be destroyed.
+    /// The keys that are to be destroyed, of one tenant's people or of all.
     fn condemned(
         conn: &mut Self::Connection,
         schema: &Schema,
-        tenant: &str,
+        tenant: Option<&str>,
     ) -> impl Future<Output = sqlx::Result<Vec<Condemned>>> + Send;
 
     /// A key was destroyed.

@@ -1,7 +1,5 @@
 //! What an erasure leaves for later: fields that a legal hold keeps, and keys until they are gone.
 
-use std::collections::BTreeSet;
-
 use audit_core::{Actor, Digest, Reserved, SubjectRef};
 use sqlx::Transaction;
 
@@ -75,34 +73,22 @@ impl<DB: Backend> Store<DB> {
 
     /// Destroys the keys that erasures have left to be destroyed, of all tenants.
     pub(crate) async fn destroy_all_condemned(&self) -> Result<(), ErasureError> {
-        if self.options.sealer.is_none() {
-            return Ok(());
-        }
-        let mut tenants = BTreeSet::new();
-        for round in self.rounds().await? {
-            let mut after = 0;
-            loop {
-                let mut conn = self.read_in(round.as_deref()).await?;
-                let chains = DB::chains_after(&mut conn, &self.schema, after).await?;
-                let Some((last, _, _)) = chains.last() else { break };
-                after = *last;
-                tenants.extend(chains.into_iter().map(|(_, tenant, _)| tenant));
+        if self.options.sealer.is_some() {
+            for round in self.rounds().await? {
+                self.destroy_condemned(round.as_deref()).await?;
             }
-        }
-        tenants.retain(|tenant| self.admit(tenant).is_ok());
-        for tenant in tenants {
-            self.destroy_condemned(&tenant).await?;
         }
         Ok(())
     }
 
-    /// Destroys the keys of a tenant's people that erasures have left to be destroyed. What fails is left for the next
-    /// time.
-    pub(crate) async fn destroy_condemned(&self, tenant: &str) -> Result<(), ErasureError> {
+    /// As [`destroy_all_condemned`](Self::destroy_all_condemned), in one round. What fails is left
+    /// for the next time.
+    pub(crate) async fn destroy_condemned(&self, round: Option<&str>) -> Result<(), ErasureError> {
         let Some(sealer) = &self.options.sealer else { return Ok(()) };
-        let mut conn = self.read(tenant).await?;
-        let condemned = DB::condemned(&mut conn, &self.schema, tenant).await?;
+        let mut conn = self.read_in(round).await?;
+        let mut condemned = DB::condemned(&mut conn, &self.schema, round).await?;
         drop(conn);
+        condemned.retain(|key| self.admit(&key.tenant).is_ok());
         for key in condemned {
             let subject = read_ref(&key.subject)?;
             if key.custody {
@@ -111,7 +97,7 @@ impl<DB: Backend> Store<DB> {
                 sealer.destroy(&key.tenant, subject).await?;
             }
             let _turn = self.turn_alone().await;
-            let mut conn = self.write(tenant).await?;
+            let mut conn = self.write(&key.tenant).await?;
             DB::executed(&mut conn, &self.schema, &key).await?;
             conn.commit().await?;
         }

@@ -56,6 +56,10 @@ pub enum ExportError {
         #[source]
         source: EntryError,
     },
+    /// The database was restored from a backup that knows people who were erased since; nothing about
+    /// anybody is exported until they are erased again.
+    #[error("people who were erased have yet to be erased again")]
+    ErasuresOwed,
     /// What the export was told to say cannot be said in a bundle.
     #[error("the filter or a reason cannot be written down")]
     Filter(#[from] LineError),

@@ -101,6 +101,9 @@ impl<DB: Backend> ChainReader<DB> {
         &mut self,
         seqs: &Range<u64>,
     ) -> Result<Vec<DisclosureRow>, ExportError> {
+        if self.store.gate.owes_erasures() {
+            return Err(ExportError::ErasuresOwed);
+        }
         let (first, end) = bounds(seqs);
         let schema = &self.store.schema;
         Ok(DB::disclosure_rows(&mut self.tx, schema, self.row.id, first, end).await?)

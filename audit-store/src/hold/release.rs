@@ -56,7 +56,7 @@ impl<DB: Backend> Journal<DB> {
             all.into_iter().flat_map(|(mut group, w)| group.committed(store, w)).collect();
         drop(turn);
         // What fails here is done by the next round of maintenance.
-        let _tried_again = store.destroy_condemned(tenant).await;
+        let _tried_again = store.destroy_condemned(Some(tenant)).await;
         let _pending = self.wipe_log().await;
         Ok(receipts)
     }

@@ -5,6 +5,7 @@ use std::time::Duration;
 
 use audit_core::{Clock, JournalName, SystemClock};
 
+use crate::erasure::ledger::ErasureLedger;
 use crate::private::PrivateFieldSealer;
 use crate::publish::{CheckpointSigner, CheckpointSink};
 use crate::tenancy::Tenancy;
@@ -30,6 +31,7 @@ pub struct JournalOptions {
     pub(crate) record_private_reads: bool,
     pub(crate) read_only: bool,
     pub(crate) sealer: Option<Arc<dyn PrivateFieldSealer>>,
+    pub(crate) ledger: Option<Arc<dyn ErasureLedger>>,
 }
 
 impl JournalOptions {
@@ -71,6 +73,7 @@ impl JournalOptions {
             record_private_reads: false,
             read_only: false,
             sealer: None,
+            ledger: None,
         }
     }
 
@@ -177,6 +180,15 @@ impl JournalOptions {
     #[must_use]
     pub const fn read_only(mut self) -> Self {
         self.read_only = true;
+        self
+    }
+
+    /// Where erasures are noted outside the database before anything is destroyed. Opening the
+    /// journal erases again whom the ledger names and the database, restored from a backup, still
+    /// knows; until that is done private fields are not read or exported.
+    #[must_use]
+    pub fn erasure_ledger(mut self, ledger: impl ErasureLedger + 'static) -> Self {
+        self.ledger = Some(Arc::new(ledger));
         self
     }
 

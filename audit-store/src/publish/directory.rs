@@ -79,6 +79,17 @@ impl CheckpointSink for DirectorySink {
             .await
         })
     }
+
+    fn at<'a>(
+        &'a self,
+        origin: &'a Origin,
+        size: u64,
+    ) -> BoxFuture<'a, Result<Option<String>, SinkError>> {
+        Box::pin(async move {
+            let place = self.folder(origin)?.join(size.to_string());
+            blocking(move || read(&place)).await
+        })
+    }
 }
 
 async fn blocking<T: Send + 'static>(

@@ -4,14 +4,15 @@
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::{PoisonError, RwLock};
 
-use audit_core::ChainId;
+use audit_core::{ChainId, SignedCheckpoint};
 use futures_util::{StreamExt as _, stream};
 
 use crate::backend::Backend;
+use crate::backend::rows::ChainRow;
 use crate::checkpoint::chain_ids;
 use crate::journal::{Journal, Store};
 
-use super::error::HistoryError;
+use super::error::{CheckpointPlace, HistoryError};
 use super::history::{compare, origin, published};
 
 /// How many sinks are asked at a time when a journal is opened.
@@ -22,6 +23,8 @@ const ASKED_AT_ONCE: usize = 16;
 pub(crate) struct Gate {
     closed: AtomicBool,
     why: RwLock<Option<HistoryError>>,
+    /// Whether somebody who was erased may still be there.
+    owing: AtomicBool,
 }
 
 impl Gate {
@@ -40,6 +43,20 @@ impl Gate {
         let closed = why.is_some();
         *self.why.write().unwrap_or_else(PoisonError::into_inner) = why;
         self.closed.store(closed, Ordering::Release);
+    }
+
+    /// Keeps private fields closed until everybody is erased again whom a backup has brought back.
+    pub(crate) fn owe_erasures(&self) {
+        self.owing.store(true, Ordering::Release);
+    }
+
+    pub(crate) fn erasures_are_done(&self) {
+        self.owing.store(false, Ordering::Release);
+    }
+
+    /// Whether private fields must not be shown.
+    pub(crate) fn owes_erasures(&self) -> bool {
+        self.owing.load(Ordering::Acquire)
     }
 
     /// Closes it where an error shows that the history is not the one that was signed.
@@ -114,8 +131,12 @@ async fn compare_chain<DB: Backend>(
     let mut conn = store.read(chain.tenant()).await?;
     let Some(row) = DB::chain_row(&mut conn, &store.schema, chain).await? else { return Ok(()) };
     drop(conn);
-    let origin = origin(store, chain, row.incarnation)?;
-    let known = published(store, &origin).await?;
+    let known = published(store, &origin(store, chain, row.incarnation)?).await?;
+    // A loss that was declared, and whose declaration was lost with another one.
+    let next = origin(store, chain, row.incarnation.saturating_add(1))?;
+    if let Some((place, later)) = published(store, &next).await?.into_iter().next() {
+        return rolled_back(chain, &row, place, later);
+    }
     let mut tx = store.begin_snapshot(chain.tenant()).await?;
     // Read again: the chain may have grown while the sinks were asked.
     if let Some(row) = DB::chain_row(&mut tx, &store.schema, chain).await? {
@@ -124,4 +145,18 @@ async fn compare_chain<DB: Backend>(
         }
     }
     Ok(tx.rollback().await?)
+}
+
+/// There is a later incarnation outside.
+fn rolled_back(
+    chain: &ChainId,
+    row: &ChainRow,
+    place: CheckpointPlace,
+    known: SignedCheckpoint,
+) -> Result<(), HistoryError> {
+    let (chain, known) = (chain.clone(), Box::new(known));
+    match row.compact_range() {
+        Ok(range) => Err(HistoryError::RolledBack { chain, place, head: range.head(), known }),
+        Err(source) => Err(HistoryError::Damaged { chain, place, source }),
+    }
 }

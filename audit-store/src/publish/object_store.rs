@@ -140,4 +140,14 @@ impl CheckpointSink for ObjectStoreSink {
             Ok(latest.map_or(Newest::Nothing, |(note, _)| Newest::Checkpoint(note)))
         })
     }
+    fn at<'a>(
+        &'a self,
+        origin: &'a Origin,
+        size: u64,
+    ) -> BoxFuture<'a, Result<Option<String>, SinkError>> {
+        Box::pin(async move {
+            let note = self.read(&self.place(origin, &size.to_string())).await?;
+            Ok(note.map(|(note, _)| note))
+        })
+    }
 }

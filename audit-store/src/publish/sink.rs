@@ -40,6 +40,24 @@ pub trait CheckpointSink: fmt::Debug + Send + Sync {
     ///
     /// Any [`SinkError`]; the journal then does not know whether it was restored.
     fn newest<'a>(&'a self, origin: &'a Origin) -> BoxFuture<'a, Result<Newest, SinkError>>;
+
+    /// The checkpoint of this size that was published for `origin`; `None` where there is none, or
+    /// the sink cannot tell, which is what it says unless it is written otherwise.
+    ///
+    /// A journal that was restored from a backup asks this to find out how much of its history is
+    /// surely what it was.
+    ///
+    /// # Errors
+    ///
+    /// Any [`SinkError`]; it counts as not being able to tell.
+    fn at<'a>(
+        &'a self,
+        origin: &'a Origin,
+        size: u64,
+    ) -> BoxFuture<'a, Result<Option<String>, SinkError>> {
+        let _nothing_is_known = (origin, size);
+        Box::pin(async { Ok(None) })
+    }
 }
 
 /// What a sink knows about an origin.

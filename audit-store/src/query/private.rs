@@ -85,6 +85,10 @@ pub enum ReadPrivateError {
     /// The stored text is no entry; verification says more.
     #[error("the stored entry cannot be read")]
     Entry(#[from] EntryError),
+    /// The database was restored from a backup that knows people who were erased since; nothing about
+    /// anybody is shown until they are erased again.
+    #[error("people who were erased have yet to be erased again")]
+    ErasuresOwed,
     /// A sealed field could not be opened.
     #[error("the private fields could not be opened")]
     PrivateFields(#[from] SealerError),
@@ -135,6 +139,9 @@ impl<DB: Backend> Journal<DB> {
         seq: u64,
         reason: &AccessReason,
     ) -> Result<Vec<PrivateField>, ReadPrivateError> {
+        if self.store.gate.owes_erasures() {
+            return Err(ReadPrivateError::ErasuresOwed);
+        }
         let mut conn = self.store.read(chain.tenant()).await?;
         let schema = &self.store.schema;
         let state = DB::chain_state(&mut conn, schema, chain).await?;

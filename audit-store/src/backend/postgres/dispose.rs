@@ -70,6 +70,37 @@ impl DisposeSql for Postgres {
         .map(|done| done.rows_affected() == 1)
     }
 
+    async fn alive(
+        conn: &mut PgConnection,
+        schema: &Schema,
+        tenant: &str,
+        refs: &[[u8; 16]],
+    ) -> sqlx::Result<Vec<Vec<u8>>> {
+        let refs: Vec<Vec<u8>> = refs.iter().map(|of| of.to_vec()).collect();
+        sqlx::query_scalar(schema.sql(
+            "SELECT ref FROM audit.subject
+             WHERE tenant = $1 AND ref = ANY($2) AND erased IS NULL",
+        ))
+        .bind(tenant)
+        .bind(refs)
+        .fetch_all(conn)
+        .await
+    }
+
+    async fn begin_incarnation(
+        conn: &mut PgConnection,
+        schema: &Schema,
+        chain: i64,
+    ) -> sqlx::Result<()> {
+        sqlx::query(
+            schema.sql("UPDATE audit.chain SET incarnation = incarnation + 1 WHERE id = $1"),
+        )
+        .bind(chain)
+        .execute(conn)
+        .await
+        .map(drop)
+    }
+
     async fn delete_disclosures(
         conn: &mut PgConnection,
         schema: &Schema,
@@ -146,11 +177,12 @@ impl DisposeSql for Postgres {
     async fn condemned(
         conn: &mut PgConnection,
         schema: &Schema,
-        tenant: &str,
+        tenant: Option<&str>,
     ) -> sqlx::Result<Vec<Condemned>> {
-        let rows: Vec<(String, Vec<u8>, bool)> = sqlx::query_as(
-            schema.sql("SELECT tenant, subject, custody FROM audit.condemned WHERE tenant = $1"),
-        )
+        let rows: Vec<(String, Vec<u8>, bool)> = sqlx::query_as(schema.sql(
+            "SELECT tenant, subject, custody FROM audit.condemned 
+             WHERE $1::text IS NULL OR tenant = $1",
+        ))
         .bind(tenant)
         .fetch_all(conn)
         .await?;

@@ -33,6 +33,11 @@ impl SetupSql for Postgres {
             "tenancy",
             include_str!("../../../migrations/postgres/0006_tenancy.sql"),
         ),
+        MigrationText::new(
+            7,
+            "restore",
+            include_str!("../../../migrations/postgres/0007_restore.sql"),
+        ),
     ];
 
     /// Whatever the role's default, and so that a lock's waiter reads what its holder wrote.

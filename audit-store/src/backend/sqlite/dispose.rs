@@ -67,6 +67,36 @@ impl DisposeSql for Sqlite {
         .map(|done| done.rows_affected() == 1)
     }
 
+    async fn alive(
+        conn: &mut SqliteConnection,
+        _schema: &Schema,
+        tenant: &str,
+        refs: &[[u8; 16]],
+    ) -> sqlx::Result<Vec<Vec<u8>>> {
+        let refs: Vec<String> = refs.iter().map(|of| base16ct::upper::encode_string(of)).collect();
+        sqlx::query_scalar(
+            "SELECT ref FROM audit_subject
+             WHERE tenant = ? AND ref IN (SELECT unhex(value) FROM json_each(?))
+                AND erased IS NULL",
+        )
+        .bind(tenant.to_owned())
+        .bind(json(&refs)?)
+        .fetch_all(conn)
+        .await
+    }
+
+    async fn begin_incarnation(
+        conn: &mut SqliteConnection,
+        _schema: &Schema,
+        chain: i64,
+    ) -> sqlx::Result<()> {
+        sqlx::query("UPDATE audit_chain SET incarnation = incarnation + 1 WHERE id = ?")
+            .bind(chain)
+            .execute(conn)
+            .await
+            .map(drop)
+    }
+
     async fn delete_disclosures(
         conn: &mut SqliteConnection,
         _schema: &Schema,
@@ -140,13 +170,15 @@ impl DisposeSql for Sqlite {
     async fn condemned(
         conn: &mut SqliteConnection,
         _schema: &Schema,
-        tenant: &str,
+        tenant: Option<&str>,
     ) -> sqlx::Result<Vec<Condemned>> {
-        let rows: Vec<(String, Vec<u8>, bool)> =
-            sqlx::query_as("SELECT tenant, subject, custody FROM audit_condemned WHERE tenant = ?")
-                .bind(tenant.to_owned())
-                .fetch_all(conn)
-                .await?;
+        let rows: Vec<(String, Vec<u8>, bool)> = sqlx::query_as(
+            "SELECT tenant, subject, custody FROM audit_condemned 
+             WHERE ?1 IS NULL OR tenant = ?1",
+        )
+        .bind(tenant.map(str::to_owned))
+        .fetch_all(conn)
+        .await?;
         let read = |(tenant, subject, custody)| Condemned { tenant, subject, custody };
         Ok(rows.into_iter().map(read).collect())
     }

@@ -30,6 +30,11 @@ impl SetupSql for Sqlite {
             "tenancy",
             include_str!("../../../migrations/sqlite/0006_tenancy.sql"),
         ),
+        MigrationText::new(
+            7,
+            "restore",
+            include_str!("../../../migrations/sqlite/0007_restore.sql"),
+        ),
     ];
 
     const BEGIN: &'static str = "BEGIN IMMEDIATE";
