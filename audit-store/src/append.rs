@@ -184,6 +184,7 @@ impl<DB: Backend> Journal<DB> {
     ) -> Result<Vec<Prepared>, AppendError> {
         let (store, tenant) = (&self.store, chain.tenant());
         store.gate.check()?;
+        store.admit(tenant).map_err(AppendError::TenantMismatch)?;
         events.iter().try_for_each(refuse_reserved)?;
         store.meet(tenant, &events).await?;
         let mut fresh = Fresh::new();

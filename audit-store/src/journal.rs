@@ -19,7 +19,7 @@ use crate::migrate::{self, MigrationText, State};
 use crate::publish::{Gate, Publisher, verify_open};
 use crate::subject::Subjects;
 use crate::tail::TailHub;
-use crate::tenancy;
+use crate::tenancy::{self, Tenancy};
 
 mod kept;
 pub(crate) mod options;
@@ -289,6 +289,10 @@ pub struct JournalIdentity {
     pub name: String,
     /// Its verifier key (a vkey of the signed-note format).
     pub key: String,
+    /// How it keeps its tenants apart.
+    pub tenancy: Tenancy,
+    /// The one tenant that it is for, where it was made for one.
+    pub tenant: Option<String>,
 }
 
 async fn identity<DB: Backend>(
@@ -297,9 +301,11 @@ async fn identity<DB: Backend>(
 ) -> Result<JournalIdentity, OpenError> {
     match state::<DB>(conn, schema).await? {
         State::None => Err(OpenError::NotAJournal),
-        State::Behind(_) => {
+        State::Behind(from) => {
             let row = DB::journal_row(conn, schema).await?.ok_or(OpenError::NotAJournal)?;
-            Ok(JournalIdentity { name: row.name, key: row.key })
+            let JournalRow { name, key } = row;
+            let row = tenancy_row::<DB>(conn, schema, from).await?;
+            Ok(JournalIdentity { name, key, tenancy: row.tenancy(), tenant: row.tenant })
         }
     }
 }
@@ -319,6 +325,19 @@ async fn state<DB: Backend>(
 ) -> Result<State, OpenError> {
     let applied = DB::applied_migrations(conn, schema).await?;
     migrate::state::<DB>(applied.as_deref())
+}
+
+/// What a journal with so many migrations was created with.
+pub(crate) async fn tenancy_row<DB: Backend>(
+    conn: &mut DB::Connection,
+    schema: &Schema,
+    applied: usize,
+) -> sqlx::Result<TenancyRow> {
+    if migrate::is_applied::<DB>(applied, migrate::TENANCY) {
+        DB::tenancy_row(conn, schema).await
+    } else {
+        Ok(TenancyRow::default())
+    }
 }
 
 /// Applies what is missing, in one transaction; with a row, makes a new journal, which must not be
@@ -342,10 +361,7 @@ async fn migrate<DB: Backend>(
     };
     let row = match create {
         Some(_) => tenancy::open::row(options),
-        None if migrate::is_applied::<DB>(from, migrate::TENANCY) => {
-            DB::tenancy_row(&mut tx, schema).await?
-        }
-        None => TenancyRow::default(),
+        None => tenancy_row::<DB>(&mut tx, schema, from).await?,
     };
     if create.is_some() {
         tenancy::open::check_role::<DB>(&mut tx, options).await?;

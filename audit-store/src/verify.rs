@@ -8,10 +8,9 @@ use audit_core::{AuditorPolicy, ChainId, Clock, SystemClock, VerificationReport}
 use sqlx::Pool;
 use sqlx::pool::PoolOptions;
 
-use crate::backend::tenancy::TenancyRow;
 use crate::backend::{Backend, Schema};
 use crate::error::{DatabaseError, OpenError};
-use crate::journal::Journal;
+use crate::journal::{Journal, tenancy_row};
 use crate::migrate::{self, State};
 use crate::tenancy::TenantMismatch;
 
@@ -204,10 +203,7 @@ async fn verify_in<DB: Backend>(
     let applied = DB::applied_migrations(&mut conn, schema).await?;
     let tenancy = match migrate::state::<DB>(applied.as_deref()).map_err(VerifyError::Open)? {
         State::None => return Err(VerifyError::Open(OpenError::NotAJournal)),
-        State::Behind(from) if migrate::is_applied::<DB>(from, migrate::TENANCY) => {
-            DB::tenancy_row(&mut conn, schema).await?
-        }
-        State::Behind(_) => TenancyRow::default(),
+        State::Behind(from) => tenancy_row::<DB>(&mut conn, schema, from).await?,
     };
     drop(conn);
     let bound = bound.map(str::to_owned).or(tenancy.tenant);
