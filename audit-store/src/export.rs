@@ -17,3 +17,4 @@ pub use csv::CSV_COLUMNS;
 pub use error::ExportError;
 pub use lines::{Export, ExportFormat, ExportSummary};
 pub use withhold::Withholding;
+pub(crate) use workdir::WorkDir;

@@ -28,6 +28,7 @@ mod publish;
 mod query;
 mod restore;
 mod subject;
+mod subject_access;
 mod tail;
 mod tenancy;
 mod verify;
@@ -96,6 +97,11 @@ pub use verify::{VerifyError, VerifyOptions, VerifyProgress, verify_bundle, veri
 // Exports.
 pub use export::{
     BundleOptions, CSV_COLUMNS, Export, ExportError, ExportFormat, ExportSummary, Withholding,
+};
+
+// What a journal holds about one person.
+pub use subject_access::{
+    Acting, Activity, SUBJECT_TARGET, SubjectExport, SubjectExportError, SubjectScope,
 };
 
 // An auditor's bundle.

@@ -9,13 +9,13 @@ use sha2::{Digest as _, Sha256};
 
 /// A directory of unfinished work. Removed when it is dropped, unless it was moved into its place.
 #[derive(Debug)]
-pub(super) struct WorkDir {
+pub(crate) struct WorkDir {
     path: Option<PathBuf>,
 }
 
 impl WorkDir {
     /// Makes a directory beside `place`, so that moving it there is one step of the file system.
-    pub(super) fn beside(place: &Path) -> io::Result<Self> {
+    pub(crate) fn beside(place: &Path) -> io::Result<Self> {
         let name = place.file_name().ok_or(io::ErrorKind::InvalidInput)?.to_string_lossy();
         let parent = match place.parent() {
             Some(parent) if !parent.as_os_str().is_empty() => parent,
@@ -29,12 +29,12 @@ impl WorkDir {
         Ok(Self { path: Some(path) })
     }
 
-    pub(super) fn path(&self) -> &Path {
+    pub(crate) fn path(&self) -> &Path {
         self.path.as_deref().unwrap_or(Path::new("."))
     }
 
     /// Moves the whole directory to `place`, where nothing may be.
-    pub(super) fn into_place(mut self, place: &Path) -> io::Result<()> {
+    pub(crate) fn into_place(mut self, place: &Path) -> io::Result<()> {
         if place.symlink_metadata().is_ok() {
             return Err(io::ErrorKind::AlreadyExists.into());
         }

@@ -33,6 +33,18 @@ impl AccessReason {
     pub fn new(actor: Actor, purpose: impl Into<String>) -> Self {
         Self { actor, purpose: purpose.into() }
     }
+
+    /// Who reads.
+    #[must_use]
+    pub const fn actor(&self) -> &Actor {
+        &self.actor
+    }
+
+    /// For what.
+    #[must_use]
+    pub fn purpose(&self) -> &str {
+        &self.purpose
+    }
 }
 
 /// A private field of an entry, as it is stored. `Debug` does not show the value.
@@ -92,6 +104,9 @@ pub enum ReadPrivateError {
     /// A sealed field could not be opened.
     #[error("the private fields could not be opened")]
     PrivateFields(#[from] SealerError),
+    /// What is about a person could not be looked up.
+    #[error("what is about the person cannot be looked up")]
+    Query(#[source] crate::query::QueryError),
     /// The entry does not commit to what is stored beside it; verification says more.
     #[error("the entry does not commit to the stored disclosures")]
     Uncommitted,
