@@ -63,6 +63,9 @@ pub enum AppendError {
     /// the event is appended now.
     #[error("the event was not written")]
     Database(#[from] DatabaseError),
+    /// The directory of data subjects is kept under a key that the options do not give.
+    #[error("the directory of data subjects needs its key")]
+    DirectoryClosed,
     /// Another event stands in the chain under this id.
     #[error("another event stands in {chain} under the id {id}")]
     DuplicateId {

@@ -139,6 +139,16 @@ pub enum OpenError {
     /// the ledger could not be read.
     #[error("who was erased before could not be erased again")]
     Erasure(#[source] Arc<ErasureError>),
+    /// The directory of data subjects is kept under another key than the one that is given.
+    #[error("the directory of data subjects is kept under another key")]
+    DirectoryKeyMismatch,
+    /// The directory of data subjects is kept under a key, and none is given.
+    #[error("the directory of data subjects is kept under a key")]
+    DirectoryKeyMissing,
+    /// A key is given, and the directory of data subjects has been kept without one from the
+    /// journal's creation on.
+    #[error("the directory of data subjects is kept without a key")]
+    DirectoryNotKeyed,
     /// The journal was created with another key than the signer's.
     #[error("the journal's key is {stored}, the signer's is {given}")]
     KeyMismatch {

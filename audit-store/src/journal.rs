@@ -18,6 +18,7 @@ use crate::journal::options::JournalOptions;
 use crate::migrate::{self, MigrationText, State};
 use crate::publish::{Gate, Publisher, verify_open};
 use crate::subject::Subjects;
+use crate::subject::key::Directory;
 use crate::tail::TailHub;
 use crate::tenancy::{self, Tenancy};
 
@@ -87,6 +88,8 @@ pub(crate) struct Store<DB: Backend> {
     pub(crate) key: String,
     /// The tenant that the handle is for, where it is for one.
     pub(crate) bound: Option<String>,
+    /// How the directory of data subjects is kept.
+    pub(crate) directory: Directory,
     /// What is known of the chains.
     pub(crate) heads: Heads,
     /// What is known of the data subjects.
@@ -213,7 +216,7 @@ impl<DB: Backend> Journal<DB> {
         let Pools { pool, writer, given } = pools;
         let mut conn = writer.acquire().await?;
         let row = DB::journal_row(&mut conn, &schema).await?.ok_or(OpenError::NotAJournal)?;
-        let bound = tenancy::open::check::<DB>(&mut conn, &schema, options).await?;
+        let (bound, directory) = tenancy::open::check::<DB>(&mut conn, &schema, options).await?;
         drop(conn);
         if row.name != options.name.as_str() {
             return Err(OpenError::NameMismatch { stored: row.name, given: options.name.clone() });
@@ -233,6 +236,7 @@ impl<DB: Backend> Journal<DB> {
             options,
             key: row.key,
             bound,
+            directory,
             heads: Heads::default(),
             subjects: Subjects::default(),
             turn: Arc::default(),

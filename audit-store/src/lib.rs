@@ -63,6 +63,7 @@ pub use private::subject_keys::SubjectKeySealer;
 pub use private::{OpenedPrivate, PrivateFieldSealer, PrivatePlace, SealerError};
 
 // Keeping tenants apart.
+pub use subject::key::DirectoryKey;
 pub use tenancy::roles::{JournalRole, RolesError, RolesSql};
 pub use tenancy::{Tenancy, TenantMismatch};
 

@@ -15,6 +15,8 @@ use crate::backend::{Backend, Schema};
 use crate::journal::Store;
 use crate::private::SealedField;
 
+pub(crate) mod key;
+
 /// The longest host id of a subject, in bytes.
 const MAX_HOST: usize = 256;
 
@@ -137,52 +139,56 @@ fn new_ref() -> Result<SubjectRef, AppendError> {
     SubjectRef::random().map_err(|error| EventError::Randomness(error).into())
 }
 
-/// Gives events the refs that the directory has, adding subjects it does not have. Under the head's
-/// lock, since an erasure takes it too. Returns what may be remembered once this is committed.
-pub(crate) async fn settle<DB: Backend>(
-    conn: &mut DB::Connection,
-    schema: &Schema,
-    tenant: &str,
-    events: &mut [&mut Prepared],
-) -> Result<Vec<(String, SubjectRef)>, AppendError> {
-    let mut used = BTreeMap::new();
-    for event in events.iter() {
-        for (host, subject) in &event.refs {
-            used.insert(host.clone(), *subject);
-        }
-    }
-    if used.is_empty() {
-        return Ok(Vec::new());
-    }
-    let hosts: Vec<String> = used.keys().cloned().collect();
-    let mut standing = look_up::<DB>(conn, schema, tenant, &hosts).await?;
-    let missing: Vec<String> =
-        hosts.iter().filter(|host| !standing.contains_key(*host)).cloned().collect();
-    if !missing.is_empty() {
-        // In the order of the ids, so that two who add the same subjects wait and do not deadlock.
-        for host in &missing {
-            let subject = match used.get(host) {
-                Some(subject) if !taken::<DB>(conn, schema, tenant, *subject).await? => *subject,
-                _ => new_ref()?,
-            };
-            DB::insert_subject(conn, schema, tenant, host, *subject.as_bytes()).await?;
-        }
-        standing.extend(look_up::<DB>(conn, schema, tenant, &missing).await?);
-    }
-    for prepared in events.iter_mut() {
-        let agrees = prepared.refs.iter().all(|(host, used)| standing.get(host) == Some(used));
-        if let (false, Some(event)) = (agrees, &prepared.event) {
-            prepared.canonical = event.canonicalize(|host| standing.get(host).copied())?;
-            prepared.sealed.clear();
-            for (host, subject) in &mut prepared.refs {
-                *subject = standing.get(host).copied().unwrap_or(*subject);
+impl<DB: Backend> Store<DB> {
+    /// Gives events the refs that the directory has, adding subjects it does not have. Under the head's
+    /// lock, since an erasure takes it too. Returns what may be remembered once this is committed.
+    pub(crate) async fn settle(
+        &self,
+        conn: &mut DB::Connection,
+        tenant: &str,
+        events: &mut [&mut Prepared],
+    ) -> Result<Vec<(String, SubjectRef)>, AppendError> {
+        let mut used = BTreeMap::new();
+        for event in events.iter() {
+            for (host, subject) in &event.refs {
+                used.insert(host.clone(), *subject);
             }
         }
+        if used.is_empty() {
+            return Ok(Vec::new());
+        }
+        let hosts: Vec<String> = used.keys().cloned().collect();
+        let mut standing = self.look_up_hosts(conn, tenant, &hosts).await?;
+        let missing: Vec<String> =
+            hosts.iter().filter(|host| !standing.contains_key(*host)).cloned().collect();
+        if !missing.is_empty() {
+            // In the order of the ids, so that two who add the same subjects wait and do not deadlock.
+            for host in &missing {
+                let subject = match used.get(host) {
+                    Some(subject) if !taken::<DB>(conn, &self.schema, tenant, *subject).await? => {
+                        *subject
+                    }
+                    _ => new_ref()?,
+                };
+                let column = self.directory.column(tenant, host)?;
+                DB::insert_subject(conn, &self.schema, tenant, &column, *subject.as_bytes())
+                    .await?;
+            }
+            standing.extend(self.look_up_hosts(conn, tenant, &missing).await?);
+        }
+        for prepared in events.iter_mut() {
+            let agrees = prepared.refs.iter().all(|(host, used)| standing.get(host) == Some(used));
+            if let (false, Some(event)) = (agrees, &prepared.event) {
+                prepared.canonical = event.canonicalize(|host| standing.get(host).copied())?;
+                prepared.sealed.clear();
+                for (host, subject) in &mut prepared.refs {
+                    *subject = standing.get(host).copied().unwrap_or(*subject);
+                }
+            }
+        }
+        Ok(standing.into_iter().collect())
     }
-    Ok(standing.into_iter().collect())
-}
 
-impl<DB: Backend> Store<DB> {
     /// Looks up the subjects of events that are not remembered, where their fields are to be
     /// sealed: so that hardly any key is made for a ref that the directory then has otherwise.
     pub(crate) async fn meet(&self, tenant: &str, events: &[Event]) -> Result<(), AppendError> {
@@ -196,7 +202,7 @@ impl<DB: Backend> Store<DB> {
             return Ok(());
         }
         let mut conn = self.read(tenant).await?;
-        let found = look_up::<DB>(&mut conn, &self.schema, tenant, &unmet).await?;
+        let found = self.look_up_hosts(&mut conn, tenant, &unmet).await?;
         self.subjects.remember(tenant, found.into_iter().collect());
         Ok(())
     }
@@ -212,7 +218,7 @@ impl<DB: Backend> Store<DB> {
     ) -> Result<bool, AppendError> {
         let hosts: Vec<String> = event.refs.keys().cloned().collect();
         let mut conn = self.read(tenant).await?;
-        let standing = look_up::<DB>(&mut conn, &self.schema, tenant, &hosts).await?;
+        let standing = self.look_up_hosts(&mut conn, tenant, &hosts).await?;
         drop(conn);
         let mut changed = false;
         for (host, subject) in &mut event.refs {
@@ -246,7 +252,7 @@ impl<DB: Backend> Store<DB> {
         tenant: &str,
         host: &str,
     ) -> Result<Option<SubjectRef>, AppendError> {
-        let found = look_up::<DB>(conn, &self.schema, tenant, &[host.to_owned()]).await?;
+        let found = self.look_up_hosts(conn, tenant, &[host.to_owned()]).await?;
         Ok(found.into_values().next())
     }
 
@@ -262,23 +268,31 @@ impl<DB: Backend> Store<DB> {
             return Ok(known);
         }
         let subject = new_ref()?;
-        DB::insert_subject(conn, &self.schema, tenant, host, *subject.as_bytes()).await?;
+        let column = self.directory.column(tenant, host)?;
+        DB::insert_subject(conn, &self.schema, tenant, &column, *subject.as_bytes()).await?;
         let known = self.subject_ref(conn, tenant, host).await?;
         known.ok_or(AppendError::Corrupt { what: "the subject directory" })
     }
-}
 
-async fn look_up<DB: Backend>(
-    conn: &mut DB::Connection,
-    schema: &Schema,
-    tenant: &str,
-    hosts: &[String],
-) -> Result<BTreeMap<String, SubjectRef>, AppendError> {
-    DB::subjects(conn, schema, tenant, hosts)
-        .await?
-        .into_iter()
-        .map(|(host, subject)| Ok((host, read_ref(&subject)?)))
-        .collect()
+    /// The refs of those of the host's ids that the directory has.
+    async fn look_up_hosts(
+        &self,
+        conn: &mut DB::Connection,
+        tenant: &str,
+        hosts: &[String],
+    ) -> Result<BTreeMap<String, SubjectRef>, AppendError> {
+        let columns: Vec<String> = hosts
+            .iter()
+            .map(|host| self.directory.column(tenant, host))
+            .collect::<Result<_, _>>()?;
+        let found = DB::subjects(conn, &self.schema, tenant, &columns).await?;
+        let found: HashMap<String, Vec<u8>> = found.into_iter().collect();
+        let known = hosts.iter().zip(&columns);
+        known
+            .filter_map(|(host, column)| Some((host.clone(), found.get(column)?)))
+            .map(|(host, subject)| Ok((host, read_ref(subject)?)))
+            .collect()
+    }
 }
 
 /// Whether a remembered ref was severed from its subject: it is never used again.

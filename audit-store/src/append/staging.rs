@@ -12,7 +12,7 @@ use crate::append::{AppendError, Receipt, duplicate, refuse_reserved};
 use crate::backend::Backend;
 use crate::backend::stage::StagedRow;
 use crate::journal::{Journal, Store};
-use crate::subject::{Fresh, Prepared, settle};
+use crate::subject::{Fresh, Prepared};
 
 /// An event that was staged: sealed right after its transaction commits, never where it does not.
 pub struct Ticket<DB: Backend> {
@@ -105,11 +105,11 @@ impl<DB: Backend> Store<DB> {
         let tenant = chain.tenant();
         if DB::WRITES_ALONE {
             // Not remembered: the host may roll back.
-            settle::<DB>(tx, &self.schema, tenant, &mut [prepared]).await?;
+            self.settle(tx, tenant, &mut [prepared]).await?;
             return Ok(());
         }
         let mut own = self.begin_write_for(tenant).await?;
-        let subjects = settle::<DB>(&mut own, &self.schema, tenant, &mut [prepared]).await?;
+        let subjects = self.settle(&mut own, tenant, &mut [prepared]).await?;
         own.commit().await?;
         self.subjects.remember(tenant, subjects);
         Ok(())

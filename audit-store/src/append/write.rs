@@ -11,7 +11,7 @@ use crate::append::{AppendError, Receipt, duplicate, seal, tiles};
 use crate::backend::Backend;
 use crate::backend::append::Standing;
 use crate::journal::Store;
-use crate::subject::{Prepared, settle};
+use crate::subject::Prepared;
 
 /// The events of one chain, with its place among the heads held.
 #[derive(Debug)]
@@ -177,7 +177,7 @@ impl<DB: Backend> Store<DB> {
     ) -> Result<Written, AppendError> {
         let tenant = group.chain.tenant();
         let schema = &self.schema;
-        let subjects = settle::<DB>(conn, schema, tenant, events).await?;
+        let subjects = self.settle(conn, tenant, events).await?;
         for event in &mut *events {
             self.seal_private(tenant, event).await?;
         }

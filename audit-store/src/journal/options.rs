@@ -8,6 +8,7 @@ use audit_core::{Clock, JournalName, SystemClock};
 use crate::erasure::ledger::ErasureLedger;
 use crate::private::PrivateFieldSealer;
 use crate::publish::{CheckpointSigner, CheckpointSink};
+use crate::subject::key::DirectoryKey;
 use crate::tenancy::Tenancy;
 
 /// How a journal is created or opened. Every default is a constant of this type.
@@ -20,6 +21,7 @@ pub struct JournalOptions {
     pub(crate) schema: String,
     pub(crate) tenancy: Tenancy,
     pub(crate) tenant: Option<String>,
+    pub(crate) directory_key: Option<DirectoryKey>,
     pub(crate) connections: u32,
     pub(crate) busy_timeout: Duration,
     pub(crate) queue: usize,
@@ -62,6 +64,7 @@ impl JournalOptions {
             schema: Self::SCHEMA.to_owned(),
             tenancy: Tenancy::default(),
             tenant: None,
+            directory_key: None,
             connections: Self::CONNECTIONS,
             busy_timeout: Self::BUSY_TIMEOUT,
             queue: Self::QUEUE,
@@ -125,6 +128,22 @@ impl JournalOptions {
     #[must_use]
     pub fn tenant(mut self, tenant: &str) -> Self {
         self.tenant = Some(tenant.to_owned());
+        self
+    }
+
+    /// Keeps the directory of data subjects under a key: what stands there is a keyed hash of the
+    /// host's id, and never the id, see [`DirectoryKey`].
+    ///
+    /// Without one the host's own ids stand in the directory in the clear, each beside the pseudonym
+    /// that stands in the entries, until the person is erased: whoever reads the database, a backup or
+    /// its log from before then, can tell whom an entry is about, and backups can tell it after the
+    /// erasure, too.
+    ///
+    /// A journal is created with the key or without, for good: it is opened only with the same. For
+    /// reading only it may be left out; then nobody is looked up by the host's id.
+    #[must_use]
+    pub fn directory_key(mut self, key: DirectoryKey) -> Self {
+        self.directory_key = Some(key);
         self
     }
 

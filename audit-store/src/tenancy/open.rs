@@ -6,6 +6,7 @@ use crate::backend::tenancy::TenancyRow;
 use crate::backend::{Backend, Schema};
 use crate::error::OpenError;
 use crate::journal::options::JournalOptions;
+use crate::subject::key::{Directory, DirectoryKey};
 use crate::tenancy::{Tenancy, TenantMismatch};
 
 /// The longest name of a setting.
@@ -49,7 +50,7 @@ pub(crate) fn row(options: &JournalOptions) -> TenancyRow {
     TenancyRow {
         setting: options.tenancy.setting().map(str::to_owned),
         tenant: options.tenant.clone(),
-        subject_key: None,
+        subject_key: options.directory_key.as_ref().map(DirectoryKey::check_value),
     }
 }
 
@@ -64,12 +65,12 @@ impl TenancyRow {
 }
 
 /// Compares an open journal's database with the options. Returns the one tenant that the handle is
-/// for, where it is for one.
+/// for, where it is for one, and how the directory of data subjects is kept.
 pub(crate) async fn check<DB: Backend>(
     conn: &mut DB::Connection,
     schema: &Schema,
     options: &JournalOptions,
-) -> Result<Option<String>, OpenError> {
+) -> Result<(Option<String>, Directory), OpenError> {
     check_options::<DB>(options)?;
     let row = DB::tenancy_row(conn, schema).await?;
     let stored = row.tenancy();
@@ -82,11 +83,19 @@ pub(crate) async fn check<DB: Backend>(
     {
         return Err(OpenError::NotIsolated { table });
     }
+    let directory = match (row.subject_key, &options.directory_key) {
+        (None, None) => Directory::Plain,
+        (None, Some(_)) => return Err(OpenError::DirectoryNotKeyed),
+        (Some(_), None) if options.read_only => Directory::Closed,
+        (Some(_), None) => return Err(OpenError::DirectoryKeyMissing),
+        (Some(stored), Some(key)) if key.check_value() == stored => Directory::Keyed(key.clone()),
+        (Some(_), Some(_)) => return Err(OpenError::DirectoryKeyMismatch),
+    };
     match (row.tenant, &options.tenant) {
         (Some(bound), Some(given)) if bound != *given => {
             Err(OpenError::TenantMismatch(TenantMismatch { bound, given: given.clone() }))
         }
-        (Some(bound), _) => Ok(Some(bound)),
-        (None, given) => Ok(given.clone()),
+        (Some(bound), _) => Ok((Some(bound), directory)),
+        (None, given) => Ok((given.clone(), directory)),
     }
 }
