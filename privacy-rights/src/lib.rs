@@ -1,7 +1,11 @@
 //! The requests of data subjects under the GDPR and similar laws, as software.
 //!
-//! **Under construction.** What stands so far is the legal clock: [`due`] says when the answer to a
-//! request, the notice of a breach or whatever a contract promises is due, and why.
+//! **Under construction.** What stands so far:
+//!
+//! - the legal clock: [`due`] says when the answer to a request, the notice of a breach or whatever
+//!   a contract promises is due, and why;
+//! - the data map: [`DataMap`] holds what a host declares of the personal data it keeps, and
+//!   `assert_covered` fails a test when a table of a person's data is not declared.
 //!
 //! It is not legal advice.
 
@@ -9,7 +13,10 @@
 
 // One section per area; modules are private, and each type has one public name.
 
+#[cfg(any(feature = "sqlite", feature = "postgres"))]
+mod backend;
 mod clock;
+mod data_map;
 
 // When something is due.
 pub use clock::calendar::{HolidayCalendar, HolidayList, WeekendsOnly};
@@ -21,3 +28,29 @@ pub use clock::icalendar::ICalendarError;
 pub use clock::period::Period;
 pub use clock::regime::{Duty, Regime};
 pub use clock::rule::{Caution, Effect, Rolling, Rule};
+
+// Where personal data lives, and why.
+#[cfg(any(feature = "sqlite", feature = "postgres"))]
+pub use backend::catalogue::{CoverageError, assert_covered};
+pub use data_map::catalogue::{Catalogue, OnDelete};
+pub use data_map::coverage::Finding;
+pub use data_map::error::MapError;
+pub use data_map::name::{NameError, SqlName};
+pub use data_map::party::{
+    Controller, Countries, Country, CountryError, Location, Place as DataPlace, Recipient, Role,
+    Safeguard,
+};
+pub use data_map::purpose::{LegalBasis, Purpose, SpecialGround};
+pub use data_map::rules::{Category, ErasureStrategy, ExportRule, Retention, Statutory};
+pub use data_map::source::{Field, Link, SourceDeclaration, Storage};
+pub use data_map::waiver::Waiver;
+pub use data_map::{DataMap, DataMapBuilder};
+
+// The databases.
+#[cfg(any(feature = "sqlite", feature = "postgres"))]
+pub use backend::Backend;
+#[cfg(any(feature = "sqlite", feature = "postgres"))]
+pub use backend::error::{DatabaseError, DatabaseErrorKind};
+/// The SQL toolkit whose pools are part of this crate's interface.
+#[cfg(any(feature = "sqlite", feature = "postgres"))]
+pub use sqlx;

@@ -1,0 +1,4 @@
+//! PostgreSQL.
+
+mod catalogue;
+mod statement;

@@ -1,0 +1,4 @@
+//! SQLite.
+
+mod catalogue;
+mod statement;
