@@ -19,7 +19,7 @@ pub(crate) mod head;
 pub(crate) mod seal;
 pub(crate) mod sequencer;
 pub(crate) mod staging;
-mod tiles;
+pub(crate) mod tiles;
 pub(crate) mod transaction;
 pub(crate) mod write;
 

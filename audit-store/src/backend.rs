@@ -20,6 +20,7 @@ pub(crate) mod index;
 pub(crate) mod postgres;
 pub(crate) mod proof;
 pub(crate) mod read;
+pub(crate) mod retention;
 pub(crate) mod rows;
 pub(crate) mod setup;
 #[cfg(any(feature = "sqlite", feature = "sqlite-unbundled"))]
@@ -49,6 +50,7 @@ pub trait Backend:
     + stage::StageSql
     + index::IndexSql
     + read::ReadSql
+    + retention::RetentionSql
     + rows::RowsSql
     + proof::ProofSql
     + tenancy::TenancySql

@@ -27,6 +27,7 @@ mod proof;
 mod publish;
 mod query;
 mod restore;
+mod retention;
 mod subject;
 mod subject_access;
 mod tail;
@@ -77,6 +78,12 @@ pub use erasure::{Erasure, ErasureError, ErasureReport, Residue};
 
 // After a restore.
 pub use restore::{DeclaredLoss, RestoreError};
+
+// How long records are kept.
+pub use retention::{
+    PlanApplied, PlanEntry, PlanError, PruneError, PruneOptions, PruneProgress, PruneReport,
+    PrunedChain,
+};
 
 // What is due.
 pub use maintain::{MaintainError, Maintenance};

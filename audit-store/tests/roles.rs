@@ -87,8 +87,18 @@ async fn columns(conn: &mut PgConnection, table: &str) -> Vec<String> {
 }
 
 /// Tables in which nothing stands for good: what waits, and what is derived or kept by the way.
-const PASSING: [&str; 8] =
-    ["condemned", "deferred", "hold", "posted", "posting", "published", "signing", "staged"];
+const PASSING: [&str; 10] = [
+    "condemned",
+    "deferred",
+    "hold",
+    "permit",
+    "plan",
+    "posted",
+    "posting",
+    "published",
+    "signing",
+    "staged",
+];
 
 /// Of the migrations and settings there is one for the whole journal; only the owner could write it.
 const OWNERS: [&str; 1] = ["_audit_store_migrations"];

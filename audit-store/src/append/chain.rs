@@ -61,6 +61,7 @@ impl<DB: Backend> Store<DB> {
         group: &Group,
         written: Written,
     ) -> Result<Written, AppendError> {
+        let written = self.begin_schedule(tx, group, written).await?;
         self.repeat_holds(tx, group, written).await
     }
 

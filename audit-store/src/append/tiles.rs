@@ -1,6 +1,6 @@
 //! Full tiles are written in the transaction that fills them.
 
-use audit_core::{HASH_LEN, LeafHash, NodeHash, TILE_WIDTH, Tile, TileId, tiles_filled};
+use audit_core::{ChainId, HASH_LEN, LeafHash, NodeHash, TILE_WIDTH, Tile, TileId, tiles_filled};
 
 use crate::append::AppendError;
 use crate::append::head::Head;
@@ -50,6 +50,32 @@ pub(crate) async fn know_tail<DB: Backend>(
     }
     head.tail = Some(leaves);
     Ok(())
+}
+
+/// Stores the leaves of the unfilled tile as a partial one, where a pruning is about to take entries
+/// below `before`: what was derived from rows so far no longer can be.
+pub(crate) async fn keep_tail<DB: Backend>(
+    conn: &mut DB::Connection,
+    schema: &Schema,
+    chain: &ChainId,
+    head: &mut Head,
+    before: u64,
+) -> Result<(), AppendError> {
+    let past = head.size % WIDTH;
+    if before <= head.size.saturating_sub(past) {
+        return Ok(());
+    }
+    know_tail::<DB>(conn, schema, head).await?;
+    let Some(tail) = &head.tail else { return Ok(()) };
+    let index = head.size / WIDTH;
+    let end = integer(index.saturating_add(1));
+    let stored = DB::tile_rows(conn, schema, head.id, 0, integer(index), end).await?;
+    let width = stored.last().and_then(|tile| u64::try_from(tile.width).ok());
+    if width.is_some_and(|width| width >= past) {
+        return Ok(());
+    }
+    let bytes: Vec<u8> = tail.iter().flat_map(|leaf| *leaf.as_bytes()).collect();
+    Ok(DB::insert_tile(conn, schema, (head.id, chain), (0, index), &bytes).await?)
 }
 
 /// Whether appending so many entries fills a tile above level 0, whose hashes are stored and not

@@ -6,6 +6,7 @@ pub(crate) mod hold;
 pub(crate) mod index;
 pub(crate) mod proof;
 pub(crate) mod read;
+pub(crate) mod retention;
 pub(crate) mod rows;
 pub(crate) mod setup;
 pub(crate) mod stage;

@@ -9,34 +9,58 @@ use crate::index::poster::{PostError, stored};
 use crate::index::posting::PostingError;
 use crate::index::segment::{Segment, SegmentBuilder, standing};
 
-/// Removes all postings of the given entries, in the transaction that removes the entries. What
-/// stays is what posting the standing entries anew would give. The ranges are ascending.
-///
-/// A poster that is at work at the same time finds that the revision has changed, and starts over.
-/// `false` where the index was changed since `state` was read.
-#[expect(dead_code, reason = "called by pruning, which follows")]
-pub(crate) async fn unpost<DB: Backend>(
-    conn: &mut DB::Connection,
-    schema: &Schema,
+/// The index of a chain without the postings of some entries, ready to be written.
+#[derive(Debug)]
+pub(crate) struct Unposting {
     state: ChainState,
-    removed: &[RangeInclusive<u64>],
-) -> Result<bool, PostError> {
-    if !DB::move_posted(conn, schema, state.id, state.posted, state.posted.upto).await? {
-        return Ok(false);
+    segments: Vec<(Segment, Vec<StoredPage>)>,
+}
+
+impl Unposting {
+    /// Without the given entries, ascending. What stays is what posting the standing entries anew
+    /// would give. Nothing is locked: `conn` sees the one state of the database that `state` is of.
+    pub(crate) async fn prepare<DB: Backend>(
+        conn: &mut DB::Connection,
+        schema: &Schema,
+        state: ChainState,
+        removed: &[RangeInclusive<u64>],
+    ) -> Result<Self, PostError> {
+        let touched = standing(state.posted.upto)
+            .into_iter()
+            .filter(|s| removed.iter().any(|r| *r.start() < s.end() && *r.end() >= s.first()));
+        let mut segments = Vec::new();
+        for segment in touched {
+            let block = segment.block()..segment.block().saturating_add(1);
+            let pages = DB::segment_pages(conn, schema, state.id, segment.level(), block).await?;
+            segments.push((segment, without(segment, &pages, removed)?));
+        }
+        Ok(Self { state, segments })
     }
-    let touched: Vec<Segment> = standing(state.posted.upto)
-        .into_iter()
-        .filter(|s| removed.iter().any(|r| *r.start() < s.end() && *r.end() >= s.first()))
-        .collect();
-    for segment in touched {
-        let block = segment.block()..segment.block().saturating_add(1);
-        let pages =
-            DB::segment_pages(conn, schema, state.id, segment.level(), block.clone()).await?;
-        let left = without(segment, &pages, removed)?;
-        DB::delete_pages(conn, schema, state.id, segment.level(), block).await?;
-        DB::insert_pages(conn, schema, state.id, &left).await?;
+
+    /// Writes it, in the transaction that removes the entries. `false`, and nothing written, where
+    /// the index was changed since.
+    ///
+    /// A poster that is at work at the same time finds that the revision has changed, and starts
+    /// over.
+    pub(crate) async fn write<DB: Backend>(
+        &self,
+        conn: &mut DB::Connection,
+        schema: &Schema,
+    ) -> Result<bool, PostError> {
+        let ChainState { id, posted, .. } = self.state;
+        if self.segments.is_empty() {
+            return Ok(true);
+        }
+        if !DB::move_posted(conn, schema, id, posted, posted.upto).await? {
+            return Ok(false);
+        }
+        for (segment, pages) in &self.segments {
+            let block = segment.block()..segment.block().saturating_add(1);
+            DB::delete_pages(conn, schema, id, segment.level(), block).await?;
+            DB::insert_pages(conn, schema, id, pages).await?;
+        }
+        Ok(true)
     }
-    Ok(true)
 }
 
 /// The pages of a segment without the postings of some entries.

@@ -3,7 +3,7 @@
 use std::sync::Arc;
 use std::time::Duration;
 
-use audit_core::{Clock, JournalName, SystemClock};
+use audit_core::{Clock, JournalName, RetentionSchedule, SystemClock};
 
 use crate::erasure::ledger::ErasureLedger;
 use crate::private::PrivateFieldSealer;
@@ -34,6 +34,7 @@ pub struct JournalOptions {
     pub(crate) read_only: bool,
     pub(crate) sealer: Option<Arc<dyn PrivateFieldSealer>>,
     pub(crate) ledger: Option<Arc<dyn ErasureLedger>>,
+    pub(crate) retention: Option<Arc<RetentionSchedule>>,
 }
 
 impl JournalOptions {
@@ -77,6 +78,7 @@ impl JournalOptions {
             read_only: false,
             sealer: None,
             ledger: None,
+            retention: None,
         }
     }
 
@@ -217,6 +219,17 @@ impl JournalOptions {
     #[must_use]
     pub fn private_fields(mut self, sealer: impl PrivateFieldSealer + 'static) -> Self {
         self.sealer = Some(Arc::new(sealer));
+        self
+    }
+
+    /// How long records are kept, by series and plan. By itself it changes nothing: what binds a
+    /// chain is what its own entries say, which
+    /// [`set_plan`](crate::Journal::set_plan) and
+    /// [`apply_schedule`](crate::Journal::apply_schedule) write, and with which a chain begins that
+    /// is made later.
+    #[must_use]
+    pub fn retention(mut self, schedule: RetentionSchedule) -> Self {
+        self.retention = Some(Arc::new(schedule));
         self
     }
 

@@ -54,7 +54,7 @@ pub struct RolesSql {
 
 /// What an appender inserts into.
 const INSERTED: &str = "chain, tenant, entry, disclosure, subject, tile, staged, checkpoint, \
-                        cosignature, posted, posting, signing, published";
+                        cosignature, posted, posting, signing, published, schedule";
 
 /// What an appender moves forward, column by column, and what it takes away: staged events that are
 /// sealed, and pages of the index, which can be made anew.
@@ -75,6 +75,9 @@ const CUSTODIAN: &[&str] = &[
     "DELETE ON {s}.entry, {s}.disclosure",
     "UPDATE (items) ON {s}.disclosure",
     "INSERT, DELETE ON {s}.hold, {s}.deferred, {s}.condemned",
+    "INSERT ON {s}.plan, {s}.permit",
+    "UPDATE (plan, since) ON {s}.plan",
+    "UPDATE (seq) ON {s}.permit",
 ];
 
 impl RolesSql {

@@ -38,6 +38,11 @@ impl SetupSql for Postgres {
             "restore",
             include_str!("../../../migrations/postgres/0007_restore.sql"),
         ),
+        MigrationText::new(
+            8,
+            "retention",
+            include_str!("../../../migrations/postgres/0008_retention.sql"),
+        ),
     ];
 
     /// Whatever the role's default, and so that a lock's waiter reads what its holder wrote.

@@ -8,7 +8,7 @@ use crate::backend::tenancy::{TenancyRow, TenancySql};
 /// The tables that hold something of a tenant. All of them say in a column `tenant` whose a row is;
 /// those of the second list say in a column `chain` of which chain, too, which then must be that
 /// tenant's.
-const OF_A_TENANT: &[&str] = &["chain", "subject", "condemned"];
+const OF_A_TENANT: &[&str] = &["chain", "subject", "condemned", "plan"];
 const OF_A_CHAIN: &[&str] = &[
     "entry",
     "disclosure",
@@ -22,6 +22,8 @@ const OF_A_CHAIN: &[&str] = &[
     "posting",
     "signing",
     "published",
+    "schedule",
+    "permit",
 ];
 
 /// From this version on a view can be read with the rights of whoever reads it.

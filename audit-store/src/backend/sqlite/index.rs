@@ -164,7 +164,8 @@ impl IndexSql for Sqlite {
         .map(drop)
     }
 
-    /// One statement for any number of pages: their bytes in one blob, which it cuts up.
+    /// One statement for any number of pages: their bytes in one blob, which it cuts up. No bytes at
+    /// all come as NULL.
     async fn insert_pages(
         conn: &mut SqliteConnection,
         _schema: &Schema,
@@ -181,7 +182,8 @@ impl IndexSql for Sqlite {
         }
         sqlx::query(
             "INSERT INTO audit_posting (chain, level, block, first, postings)
-             SELECT ?1, value ->> 0, value ->> 1, value ->> 2, substr(?3, value ->> 3, value ->> 4)
+             SELECT ?1, value ->> 0, value ->> 1, value ->> 2,
+                coalesce(substr(?3, value ->> 3, value ->> 4), x'')
              FROM json_each(?2)",
         )
         .bind(chain)

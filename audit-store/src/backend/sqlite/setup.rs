@@ -35,6 +35,11 @@ impl SetupSql for Sqlite {
             "restore",
             include_str!("../../../migrations/sqlite/0007_restore.sql"),
         ),
+        MigrationText::new(
+            8,
+            "retention",
+            include_str!("../../../migrations/sqlite/0008_retention.sql"),
+        ),
     ];
 
     const BEGIN: &'static str = "BEGIN IMMEDIATE";
