@@ -5,16 +5,17 @@ use audit_core::{
 };
 use sqlx::Transaction;
 
-use crate::backend::Backend;
 use crate::backend::proof::SignedUpTo;
 use crate::backend::rows::{ChainRow, CheckpointRow};
+use crate::backend::{Backend, integer};
 use crate::error::DatabaseError;
 use crate::journal::{Journal, Store};
 use crate::proof::read_nodes;
 use crate::publish::{
-    CheckpointPlace, CheckpointSigner, HistoryError, PublishReport, SigningError, compare, origin,
-    publish_chain, published, trusted,
+    CheckpointPlace, CheckpointSigner, HistoryError, PublishReport, SigningError, SinkError,
+    compare, origin, publish_chain, published, trusted,
 };
+use crate::witness::WitnessError;
 
 /// A partial tile is stored again once it has grown by so many hashes: proofs at a signed size then
 /// read at most one full tile in the place of one that is not stored.
@@ -28,17 +29,28 @@ impl<DB: Backend> Journal<DB> {
     /// state only, after comparing it with the newest checkpoint stored and the newest that every
     /// readable sink has. Two histories are never signed under one origin.
     ///
-    /// When it returns, the checkpoint is on disk and every sink has it.
+    /// When it returns, the checkpoint is on disk and every sink has it; where the options ask for a
+    /// quorum of witnesses, with the cosignatures of one, which the returned checkpoint carries.
     ///
     /// # Errors
     ///
     /// [`SigningError::NotPublished`] carries the checkpoint, which is stored and is published
     /// later. With any other, nothing was signed, or what was signed was thrown away.
     pub async fn checkpoint(&self, chain: &ChainId) -> Result<SignedCheckpoint, SigningError> {
-        let checkpoint = sign(&self.store, chain).await?;
+        let signed = sign(&self.store, chain).await?;
         let mut report = PublishReport::default();
         publish_chain(&self.store, chain, &mut report).await?;
-        if report.failures.is_empty() {
+        let checkpoint = self.with_cosignatures(signed).await?;
+        let quorum = self.store.options.quorum.as_ref();
+        let witnessed = quorum.is_none_or(|quorum| quorum.is_satisfied(checkpoint.note()));
+        // A witness that failed is no matter where enough others have cosigned, but for one that
+        // knows another history.
+        report.failures.retain(|failure| match &failure.source {
+            SinkError::Witness(WitnessError::History(_)) => true,
+            SinkError::Witness(_) => !witnessed,
+            _ => true,
+        });
+        if report.failures.is_empty() && witnessed {
             Ok(checkpoint)
         } else {
             let failures = report.failures;
@@ -46,10 +58,26 @@ impl<DB: Backend> Journal<DB> {
         }
     }
 
+    /// The same checkpoint with the cosignatures that are stored by now.
+    async fn with_cosignatures(
+        &self,
+        signed: SignedCheckpoint,
+    ) -> Result<SignedCheckpoint, SigningError> {
+        if self.store.options.witnesses.is_empty() {
+            return Ok(signed);
+        }
+        let checkpoint = signed.checkpoint();
+        let chain = checkpoint.origin.chain();
+        let place = (checkpoint.origin.incarnation(), checkpoint.head.size);
+        let stored = stored_checkpoint(&self.store, chain, Some(place)).await?;
+        Ok(stored.unwrap_or(signed))
+    }
+
     /// The newest checkpoint of the chain that is stored, `None` where none was signed in its
     /// present incarnation.
     ///
-    /// It is returned as it is stored; its signature is for the reader to check.
+    /// It is returned as it is stored, with its cosignatures; signatures are for the reader to
+    /// check.
     ///
     /// # Errors
     ///
@@ -59,15 +87,33 @@ impl<DB: Backend> Journal<DB> {
         &self,
         chain: &ChainId,
     ) -> Result<Option<SignedCheckpoint>, SigningError> {
-        let store = &self.store;
-        let mut conn = store.read(chain.tenant()).await?;
-        let row = DB::chain_row(&mut conn, &store.schema, chain)
-            .await?
-            .ok_or_else(|| SigningError::UnknownChain { chain: chain.clone() })?;
-        let newest =
-            DB::newest_checkpoint(&mut conn, &store.schema, row.id, row.incarnation).await?;
-        newest.map(|row| parse_stored(chain, row.note).map_err(SigningError::History)).transpose()
+        stored_checkpoint(&self.store, chain, None).await
     }
+}
+
+/// The checkpoint that is stored of this incarnation and size, with its cosignatures; by default the
+/// newest of the present incarnation.
+async fn stored_checkpoint<DB: Backend>(
+    store: &Store<DB>,
+    chain: &ChainId,
+    place: Option<(u64, u64)>,
+) -> Result<Option<SignedCheckpoint>, SigningError> {
+    let schema = &store.schema;
+    let mut conn = store.read(chain.tenant()).await?;
+    let row = DB::chain_row(&mut conn, schema, chain)
+        .await?
+        .ok_or_else(|| SigningError::UnknownChain { chain: chain.clone() })?;
+    let (incarnation, size) = match place {
+        Some((incarnation, size)) => (integer(incarnation), integer(size)),
+        None => {
+            let newest = DB::newest_checkpoint(&mut conn, schema, row.id, row.incarnation).await?;
+            let Some(newest) = newest else { return Ok(None) };
+            (newest.incarnation, newest.size)
+        }
+    };
+    let (above, upto) = ((incarnation, size.saturating_sub(1)), (incarnation, size));
+    let stored = DB::checkpoint_rows(&mut conn, schema, row.id, above, upto, 1).await?.pop();
+    stored.map(|row| parse_stored(chain, row.note).map_err(SigningError::History)).transpose()
 }
 
 fn parse_stored(chain: &ChainId, note: String) -> Result<SignedCheckpoint, HistoryError> {
@@ -86,6 +132,7 @@ pub(crate) async fn sign<DB: Backend>(
 ) -> Result<SignedCheckpoint, SigningError> {
     let signer = store.options.signer.clone().ok_or(SigningError::NoSigner)?;
     loop {
+        store.gate.check_witnesses().map_err(SigningError::History)?;
         let incarnation = incarnation(store, chain).await?;
         let origin = origin(store, chain, incarnation).map_err(SigningError::History)?;
         // Before the lock is taken: a sink may be slow. What is published later was stored first,

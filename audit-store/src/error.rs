@@ -187,6 +187,12 @@ pub enum OpenError {
     /// A journal is created with a key: the options need a signer.
     #[error("creating a journal needs a signer")]
     NoSigner,
+    /// The given witnesses cannot be the quorum that the options ask for.
+    #[error("the witnesses of the options cannot be {quorum}")]
+    Quorum {
+        /// The quorum, in words.
+        quorum: String,
+    },
     /// This database has no row-level security.
     #[error("the database has no row-level security")]
     NoRowSecurity,

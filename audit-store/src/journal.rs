@@ -21,6 +21,7 @@ use crate::subject::Subjects;
 use crate::subject::key::Directory;
 use crate::tail::TailHub;
 use crate::tenancy::{self, Tenancy};
+use crate::witness::can_satisfy;
 
 mod kept;
 pub(crate) mod options;
@@ -225,6 +226,11 @@ impl<DB: Backend> Journal<DB> {
             && given != row.key
         {
             return Err(OpenError::KeyMismatch { stored: row.key, given });
+        }
+        if let Some(policy) = &options.quorum
+            && !can_satisfy(policy, &options.witnesses)
+        {
+            return Err(OpenError::Quorum { quorum: policy.quorum_in_words() });
         }
         let options = options.clone();
         let store = Arc::new(Store {

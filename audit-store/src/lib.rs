@@ -33,6 +33,7 @@ mod subject_access;
 mod tail;
 mod tenancy;
 mod verify;
+mod witness;
 
 // Opening a journal.
 pub use backend::Backend;
@@ -95,6 +96,11 @@ pub use publish::{
     BoxFuture, CheckpointPlace, CheckpointSigner, CheckpointSink, DirectorySink, HistoryError,
     Newest, PublishReport, SignerError, SigningError, SinkError, SinkFailure,
 };
+
+// Witnesses.
+pub use witness::{CheckpointWitness, WitnessAnswer, WitnessError};
+#[cfg(feature = "witness")]
+pub use witness::{HttpWitness, WitnessSetupError};
 
 // Proofs.
 pub use proof::{ProveError, ProvenConsistency, ProvenInclusion, ReadNodesError};

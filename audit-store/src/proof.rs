@@ -3,12 +3,13 @@
 use audit_core::{
     ChainId, CompactRange, ConsistencyProof, ConsistencyRequest, InclusionProof, InclusionRequest,
     LeafHash, NodeHash, NodeId, ProofError, ProofFile, SignedCheckpoint, TreeError, TreeHead,
+    TrustPolicy,
 };
 
-use crate::backend::rows::{ChainRow, CheckpointRow};
-use crate::backend::{Backend, Schema};
+use crate::backend::rows::{CHECKPOINT_PAGE, ChainRow, CheckpointRow};
+use crate::backend::{Backend, Schema, integer};
 use crate::error::DatabaseError;
-use crate::journal::Journal;
+use crate::journal::{Journal, Store};
 use crate::tenancy::TenantMismatch;
 
 pub(crate) mod nodes;
@@ -146,7 +147,7 @@ impl<DB: Backend> Journal<DB> {
         seq: u64,
         size: Option<u64>,
     ) -> Result<ProvenInclusion, ProveError> {
-        let mut reader = ProofReader::begin(self, chain).await?;
+        let mut reader = ProofReader::begin(&self.store, chain).await?;
         let size = size.unwrap_or(reader.size);
         let proven = reader.inclusion(seq, size).await?;
         reader.end().await?;
@@ -165,28 +166,29 @@ impl<DB: Backend> Journal<DB> {
         old: u64,
         new: u64,
     ) -> Result<ProvenConsistency, ProveError> {
-        let mut reader = ProofReader::begin(self, chain).await?;
+        let mut reader = ProofReader::begin(&self.store, chain).await?;
         let proven = reader.consistency(old, new).await?;
         reader.end().await?;
         Ok(proven)
     }
 
-    /// Entry `seq`'s proof as a file of the tlog-proof format: with the newest checkpoint, so that
-    /// the entry's bytes, this file and the journal's key are all that a reader needs.
+    /// Entry `seq`'s proof as a file of the tlog-proof format: with the newest checkpoint and its
+    /// cosignatures, so that the entry's bytes, this file and the journal's key are all that a
+    /// reader needs. Where the options ask for a quorum of witnesses, with one that has it, if there
+    /// is one yet.
     ///
     /// # Errors
     ///
     /// [`ProveError::NotCovered`] where the newest checkpoint is older than the entry: sign one
     /// with [`checkpoint`](Self::checkpoint). Else any other variant.
     pub async fn proof_file(&self, chain: &ChainId, seq: u64) -> Result<ProofFile, ProveError> {
-        let mut reader = ProofReader::begin(self, chain).await?;
+        let mut reader = ProofReader::begin(&self.store, chain).await?;
         if seq >= reader.size {
             return Err(reader.out_of_range(seq));
         }
-        let newest = reader.newest_checkpoint().await?;
-        let signed = newest
-            .and_then(|row| SignedCheckpoint::parse(&row.note).ok())
-            .filter(|signed| signed.checkpoint().head.size > seq)
+        let signed = reader
+            .covering_checkpoint(seq, self.store.options.quorum.as_ref())
+            .await?
             .ok_or_else(|| ProveError::NotCovered { chain: chain.clone(), seq })?;
         let head = signed.checkpoint().head;
         if head.size > reader.size {
@@ -200,7 +202,7 @@ impl<DB: Backend> Journal<DB> {
 }
 
 /// One state of one chain, read for proofs.
-struct ProofReader<'a, DB: Backend> {
+pub(crate) struct ProofReader<'a, DB: Backend> {
     tx: sqlx::Transaction<'static, DB>,
     schema: &'a Schema,
     chain: &'a ChainId,
@@ -210,8 +212,10 @@ struct ProofReader<'a, DB: Backend> {
 }
 
 impl<'a, DB: Backend> ProofReader<'a, DB> {
-    async fn begin(journal: &'a Journal<DB>, chain: &'a ChainId) -> Result<Self, ProveError> {
-        let store = &journal.store;
+    pub(crate) async fn begin(
+        store: &'a Store<DB>,
+        chain: &'a ChainId,
+    ) -> Result<Self, ProveError> {
         let mut tx = store.begin_snapshot(chain.tenant()).await?;
         let row = DB::chain_row(&mut tx, &store.schema, chain)
             .await?
@@ -223,7 +227,7 @@ impl<'a, DB: Backend> ProofReader<'a, DB> {
         Ok(Self { tx, schema: &store.schema, chain, row, range, size })
     }
 
-    async fn end(self) -> Result<(), ProveError> {
+    pub(crate) async fn end(self) -> Result<(), ProveError> {
         Ok(self.tx.rollback().await?)
     }
 
@@ -239,7 +243,11 @@ impl<'a, DB: Backend> ProofReader<'a, DB> {
     }
 
     /// A proof that does not hold is never handed out.
-    fn check_root(&self, expected: &TreeHead, computed: &TreeHead) -> Result<(), ProveError> {
+    pub(crate) fn check_root(
+        &self,
+        expected: &TreeHead,
+        computed: &TreeHead,
+    ) -> Result<(), ProveError> {
         if expected == computed {
             return Ok(());
         }
@@ -247,9 +255,39 @@ impl<'a, DB: Backend> ProofReader<'a, DB> {
         Err(self.damaged(ReadNodesError::Proof(ProofError::Root { expected, computed })))
     }
 
-    async fn newest_checkpoint(&mut self) -> Result<Option<CheckpointRow>, ProveError> {
-        let incarnation = self.row.incarnation;
-        Ok(DB::newest_checkpoint(&mut self.tx, self.schema, self.row.id, incarnation).await?)
+    /// The newest checkpoint, with its cosignatures, where it covers the entry. Where a quorum is
+    /// asked for and it has none yet, an older one that has and covers the entry too.
+    async fn covering_checkpoint(
+        &mut self,
+        seq: u64,
+        quorum: Option<&TrustPolicy>,
+    ) -> Result<Option<SignedCheckpoint>, ProveError> {
+        let (incarnation, seq) = (self.row.incarnation, integer(seq));
+        let newest =
+            DB::newest_checkpoint(&mut self.tx, self.schema, self.row.id, incarnation).await?;
+        let Some(newest) = newest.filter(|newest| newest.size > seq) else { return Ok(None) };
+        let last = (incarnation, newest.size);
+        let mut above = (incarnation, newest.size.saturating_sub(1));
+        let mut signed = self.checkpoints(above, last).await?.pop();
+        let Some(quorum) = quorum else { return Ok(signed) };
+        if !signed.as_ref().is_some_and(|signed| quorum.is_satisfied(signed.note())) {
+            above = (incarnation, seq);
+            let first = self.checkpoints(above, last).await?;
+            let valid = |signed: &SignedCheckpoint| quorum.is_satisfied(signed.note());
+            signed = first.into_iter().rfind(valid).or(signed);
+        }
+        Ok(signed)
+    }
+
+    async fn checkpoints(
+        &mut self,
+        above: (i64, i64),
+        upto: (i64, i64),
+    ) -> Result<Vec<SignedCheckpoint>, ProveError> {
+        let (id, most) = (self.row.id, CHECKPOINT_PAGE);
+        let rows = DB::checkpoint_rows(&mut self.tx, self.schema, id, above, upto, most).await?;
+        let parse = |row: &CheckpointRow| SignedCheckpoint::parse(&row.note).ok();
+        Ok(rows.iter().filter_map(parse).collect())
     }
 
     async fn nodes(&mut self, wanted: Vec<NodeId>) -> Result<Vec<NodeHash>, ProveError> {
@@ -278,7 +316,11 @@ impl<'a, DB: Backend> ProofReader<'a, DB> {
         Ok(ProvenInclusion { seq, leaf, head, proof })
     }
 
-    async fn consistency(&mut self, old: u64, new: u64) -> Result<ProvenConsistency, ProveError> {
+    pub(crate) async fn consistency(
+        &mut self,
+        old: u64,
+        new: u64,
+    ) -> Result<ProvenConsistency, ProveError> {
         if new > self.size {
             return Err(self.out_of_range(new));
         }

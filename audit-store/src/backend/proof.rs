@@ -125,6 +125,16 @@ pub trait ProofSql: Database {
         row: &CheckpointRow,
     ) -> impl Future<Output = sqlx::Result<()>> + Send;
 
+    /// Stores a cosignature of a checkpoint, where there is none by that key yet.
+    fn insert_cosignature(
+        conn: &mut Self::Connection,
+        schema: &Schema,
+        chain: (i64, &ChainId),
+        of: &CheckpointRow,
+        key: &str,
+        line: &str,
+    ) -> impl Future<Output = sqlx::Result<()>> + Send;
+
     /// Keeps every other signer of this chain waiting until the transaction ends.
     fn lock_signing(
         conn: &mut Self::Connection,

@@ -3,13 +3,14 @@
 use std::sync::Arc;
 use std::time::Duration;
 
-use audit_core::{Clock, JournalName, RetentionSchedule, SystemClock};
+use audit_core::{Clock, JournalName, RetentionSchedule, SystemClock, TrustPolicy};
 
 use crate::erasure::ledger::ErasureLedger;
 use crate::private::PrivateFieldSealer;
 use crate::publish::{CheckpointSigner, CheckpointSink};
 use crate::subject::key::DirectoryKey;
 use crate::tenancy::Tenancy;
+use crate::witness::CheckpointWitness;
 
 /// How a journal is created or opened. Every default is a constant of this type.
 #[derive(Clone, Debug)]
@@ -17,6 +18,8 @@ pub struct JournalOptions {
     pub(crate) name: JournalName,
     pub(crate) signer: Option<Arc<dyn CheckpointSigner>>,
     pub(crate) sinks: Vec<Arc<dyn CheckpointSink>>,
+    pub(crate) witnesses: Vec<Arc<dyn CheckpointWitness>>,
+    pub(crate) quorum: Option<TrustPolicy>,
     pub(crate) clock: Arc<dyn Clock>,
     pub(crate) schema: String,
     pub(crate) tenancy: Tenancy,
@@ -61,6 +64,8 @@ impl JournalOptions {
             name,
             signer: None,
             sinks: Vec::new(),
+            witnesses: Vec::new(),
+            quorum: None,
             clock: Arc::new(SystemClock),
             schema: Self::SCHEMA.to_owned(),
             tenancy: Tenancy::default(),
@@ -94,6 +99,27 @@ impl JournalOptions {
     #[must_use]
     pub fn sink(mut self, sink: impl CheckpointSink + 'static) -> Self {
         self.sinks.push(Arc::new(sink));
+        self
+    }
+
+    /// One more witness, who is asked to cosign each checkpoint before it is published; see
+    /// `HttpWitness` of the feature `witness`. One that fails is asked again later and delays
+    /// nothing, unless [`publish_only_with`](Self::publish_only_with) says so.
+    #[must_use]
+    pub fn witness(mut self, witness: impl CheckpointWitness + 'static) -> Self {
+        self.witnesses.push(Arc::new(witness));
+        self
+    }
+
+    /// Hands a checkpoint to the sinks only once it is valid by this policy: cosigned by a quorum
+    /// of the witnesses. Until then it is stored, and tried again; appending goes on meanwhile.
+    ///
+    /// The policy asks, [`witness`](Self::witness) says where; opening refuses a policy that the
+    /// given witnesses cannot satisfy ([`OpenError::Quorum`](crate::OpenError::Quorum)). Logs that
+    /// it names must include this journal, under each key that signs.
+    #[must_use]
+    pub fn publish_only_with(mut self, policy: TrustPolicy) -> Self {
+        self.quorum = Some(policy);
         self
     }
 

@@ -40,6 +40,21 @@ pub enum HistoryError {
     /// The database could not be asked.
     #[error("cannot compare the journal with its checkpoints")]
     Database(#[from] DatabaseError),
+    /// A witness denies the history at the size of the checkpoint that it cosigned last, and the
+    /// journal holds nothing by which to show that it is wrong: somebody rewrote the journal, or
+    /// the witness lies. What the witness cosigned last, whoever runs it can show.
+    #[error("the witness {witness:?} cosigned another history of {chain} at size {size}")]
+    #[non_exhaustive]
+    Disputed {
+        /// The chain.
+        chain: ChainId,
+        /// The name of the witness's key.
+        witness: String,
+        /// The size it cosigned last.
+        size: u64,
+        /// What the journal is now.
+        head: TreeHead,
+    },
     /// What is stored of the tree does not suffice to compare.
     #[error("cannot compare {chain} with a checkpoint in {place}")]
     #[non_exhaustive]
@@ -105,6 +120,21 @@ pub enum HistoryError {
         #[source]
         source: Arc<SinkError>,
     },
+    /// A witness says that it cosigned a larger checkpoint than the journal has ever signed: the
+    /// journal was cut, or restored from an old backup, or the witness lies. What it cosigned
+    /// last, whoever runs it can show.
+    #[error("{chain} has {} entries, the witness {witness:?} cosigned {known}", head.size)]
+    #[non_exhaustive]
+    WitnessAhead {
+        /// The chain.
+        chain: ChainId,
+        /// The name of the witness's key.
+        witness: String,
+        /// The size it cosigned last, as it says.
+        known: u64,
+        /// What the journal is now.
+        head: TreeHead,
+    },
     /// What is held as a checkpoint of this chain is none that this journal signed.
     #[error("what is in {place} as a checkpoint of {chain} is not one of this journal's")]
     #[non_exhaustive]
@@ -121,7 +151,7 @@ pub enum HistoryError {
     },
 }
 
-/// A sink that did not take a checkpoint. Publishing it is tried again.
+/// A sink or a witness that did not take a checkpoint. Publishing it is tried again.
 #[derive(Debug, thiserror::Error)]
 #[error("the sink {sink:?} did not take the checkpoint of {chain} at size {size}")]
 #[non_exhaustive]
@@ -130,7 +160,7 @@ pub struct SinkFailure {
     pub chain: ChainId,
     /// The size of the checkpoint.
     pub size: u64,
-    /// The sink's name.
+    /// The sink's name; of a witness `witness:<key id>:<name>`.
     pub sink: String,
     /// Why not.
     #[source]
@@ -143,8 +173,24 @@ pub struct SinkFailure {
 pub struct PublishReport {
     /// How many checkpoints were published, counted once for each sink.
     pub published: u64,
-    /// Which sinks failed: at most once for each chain and sink.
+    /// How many cosignatures were collected.
+    pub cosigned: u64,
+    /// How many checkpoints no quorum of the witnesses will ever cosign, since all of them have
+    /// gone on to a later one, counted once for each sink. They stay stored; a later one covers
+    /// them.
+    pub superseded: u64,
+    /// Which sinks and witnesses failed: at most once for each chain and sink.
     pub failures: Vec<SinkFailure>,
+}
+
+impl PublishReport {
+    /// Adds what another part of the round did.
+    pub(crate) fn add(&mut self, other: Self) {
+        self.published = self.published.saturating_add(other.published);
+        self.cosigned = self.cosigned.saturating_add(other.cosigned);
+        self.superseded = self.superseded.saturating_add(other.superseded);
+        self.failures.extend(other.failures);
+    }
 }
 
 /// Why no checkpoint was signed, or why it is not published everywhere.

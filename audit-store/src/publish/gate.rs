@@ -14,6 +14,7 @@ use crate::journal::{Journal, Store};
 
 use super::error::{CheckpointPlace, HistoryError};
 use super::history::{compare, origin, published};
+use crate::witness::probe_all;
 
 /// How many sinks are asked at a time when a journal is opened.
 const ASKED_AT_ONCE: usize = 16;
@@ -61,10 +62,24 @@ impl Gate {
 
     /// Closes it where an error shows that the history is not the one that was signed.
     pub(crate) fn note(&self, error: &HistoryError) {
-        if matches!(error, HistoryError::Forked { .. } | HistoryError::RolledBack { .. }) {
+        let own = matches!(error, HistoryError::Forked { .. } | HistoryError::RolledBack { .. });
+        if own || by_a_witness(error) {
             self.set(Some(error.clone()));
         }
     }
+
+    /// What a witness has said against the journal. Sinks are asked again at every signing, a
+    /// witness only with the next checkpoint, which must not come to be.
+    pub(crate) fn check_witnesses(&self) -> Result<(), HistoryError> {
+        match self.check() {
+            Err(error) if by_a_witness(&error) => Err(error),
+            _ => Ok(()),
+        }
+    }
+}
+
+const fn by_a_witness(error: &HistoryError) -> bool {
+    matches!(error, HistoryError::Disputed { .. } | HistoryError::WitnessAhead { .. })
 }
 
 impl<DB: Backend> Journal<DB> {
@@ -74,8 +89,8 @@ impl<DB: Backend> Journal<DB> {
         self.store.gate.check().err()
     }
 
-    /// Compares every chain once more with the newest checkpoint of every sink, as opening the
-    /// journal did, and lets it append, or refuses that, accordingly. Made for the time after a
+    /// Compares every chain once more with the newest checkpoint of every sink, and asks every
+    /// witness, as opening the journal did, and lets it append, or refuses that, accordingly. Made for the time after a
     /// sink could not be reached.
     ///
     /// # Errors
@@ -90,7 +105,11 @@ impl<DB: Backend> Journal<DB> {
 
 /// Compares all chains with all sinks and sets the gate.
 pub(crate) async fn verify_open<DB: Backend>(store: &Store<DB>) {
-    store.gate.set(compare_all(store).await.err());
+    let compared = match compare_all(store).await {
+        Ok(()) => probe_all(store).await,
+        different => different,
+    };
+    store.gate.set(compared.err());
 }
 
 async fn compare_all<DB: Backend>(store: &Store<DB>) -> Result<(), HistoryError> {

@@ -1,6 +1,7 @@
 //! Publishing what is stored: every checkpoint, in order, to every sink, until it took it.
 
 use audit_core::{ChainId, SignedCheckpoint};
+use futures_util::future::join_all;
 
 use crate::backend::Backend;
 use crate::backend::proof::PublishedUpTo;
@@ -12,11 +13,14 @@ use crate::journal::{Journal, Store};
 use super::error::{HistoryError, PublishReport, SigningError, SinkFailure};
 use super::gate::verify_open;
 use super::sink::{CheckpointSink, SinkError};
+use crate::witness::{CheckpointWitness, Collected, collect, has_passed, sink_name};
 
 impl<DB: Backend> Journal<DB> {
     /// Publishes every stored checkpoint that a sink has not taken yet, oldest first.
     ///
     /// A sink that cannot be reached is left for the next time; nothing is skipped on its behalf.
+    /// Witnesses come first; where the options ask for a quorum of them, a sink is handed a
+    /// checkpoint only with the cosignatures of one.
     ///
     /// # Errors
     ///
@@ -62,15 +66,13 @@ pub(crate) async fn sign_due<DB: Backend>(
 
 async fn publish_pending<DB: Backend>(store: &Store<DB>) -> Result<PublishReport, DatabaseError> {
     let mut report = PublishReport::default();
-    let rounds = store.rounds().await?;
+    // All witnesses at once, so that a slow one keeps only itself waiting; the sinks after them.
+    let asked = store.options.witnesses.iter().map(|witness| ask_pending(store, &**witness));
+    for asked in join_all(asked).await {
+        report.add(asked?);
+    }
     for sink in &store.options.sinks {
-        let mut pending = Vec::new();
-        for round in &rounds {
-            let mut conn = store.read_in(round.as_deref()).await?;
-            let of_round = DB::chains_unpublished(&mut conn, &store.schema, sink.name()).await?;
-            pending.extend(chain_ids(store, of_round));
-        }
-        for chain in pending {
+        for chain in unpublished(store, sink.name()).await? {
             let outcome = publish_to(store, &chain, &**sink, &mut report).await?;
             if let Outcome::Unreachable = outcome {
                 // The others would only wait for the same time-out.
@@ -81,12 +83,62 @@ async fn publish_pending<DB: Backend>(store: &Store<DB>) -> Result<PublishReport
     Ok(report)
 }
 
-/// Publishes one chain's pending checkpoints to every sink.
+/// The chains with a checkpoint that a sink or a witness has not taken.
+async fn unpublished<DB: Backend>(
+    store: &Store<DB>,
+    name: &str,
+) -> Result<Vec<ChainId>, DatabaseError> {
+    let mut pending = Vec::new();
+    for round in &store.rounds().await? {
+        let mut conn = store.read_in(round.as_deref()).await?;
+        let of_round = DB::chains_unpublished(&mut conn, &store.schema, name).await?;
+        pending.extend(chain_ids(store, of_round));
+    }
+    Ok(pending)
+}
+
+/// Asks a witness for all cosignatures that are needed of it.
+async fn ask_pending<DB: Backend>(
+    store: &Store<DB>,
+    witness: &dyn CheckpointWitness,
+) -> Result<PublishReport, DatabaseError> {
+    let mut report = PublishReport::default();
+    for chain in unpublished(store, &sink_name(witness.verifier())).await? {
+        if let Outcome::Unreachable = ask(store, &chain, witness, &mut report).await? {
+            break;
+        }
+    }
+    Ok(report)
+}
+
+async fn ask<DB: Backend>(
+    store: &Store<DB>,
+    chain: &ChainId,
+    witness: &dyn CheckpointWitness,
+    report: &mut PublishReport,
+) -> Result<Outcome, DatabaseError> {
+    let Collected { cosigned, failure } = collect(store, chain, witness).await?;
+    report.cosigned = report.cosigned.saturating_add(cosigned);
+    let Some((size, error)) = failure else { return Ok(Outcome::Answered) };
+    let silent = error.is_silence();
+    let (chain, sink) = (chain.clone(), sink_name(witness.verifier()));
+    report.failures.push(SinkFailure { chain, size, sink, source: SinkError::Witness(error) });
+    Ok(if silent { Outcome::Unreachable } else { Outcome::Answered })
+}
+
+/// Has one chain's pending checkpoints cosigned, and publishes them to every sink.
 pub(crate) async fn publish_chain<DB: Backend>(
     store: &Store<DB>,
     chain: &ChainId,
     report: &mut PublishReport,
 ) -> Result<(), DatabaseError> {
+    let asked = store.options.witnesses.iter().map(|witness| async {
+        let mut report = PublishReport::default();
+        ask(store, chain, &**witness, &mut report).await.map(|_| report)
+    });
+    for asked in join_all(asked).await {
+        report.add(asked?);
+    }
     for sink in &store.options.sinks {
         publish_to(store, chain, &**sink, report).await?;
     }
@@ -97,6 +149,12 @@ enum Outcome {
     /// The sink has everything, or refused one checkpoint for what it is.
     Answered,
     Unreachable,
+}
+
+/// The quorum that a checkpoint lacks, in words.
+fn lacks<DB: Backend>(store: &Store<DB>, signed: &SignedCheckpoint) -> Option<String> {
+    let quorum = store.options.quorum.as_ref()?;
+    (!quorum.is_satisfied(signed.note())).then(|| quorum.quorum_in_words())
 }
 
 async fn publish_to<DB: Backend>(
@@ -123,15 +181,22 @@ async fn publish_to<DB: Backend>(
         let mut failure = None;
         for stored in page {
             let taken = match SignedCheckpoint::parse(&stored.note) {
-                Ok(signed) => sink.publish(&signed).await,
+                Ok(signed) => match lacks(store, &signed) {
+                    None => sink.publish(&signed).await.map(|()| true),
+                    Some(_) if has_passed(store, (row.id, chain), &stored).await? => Ok(false),
+                    Some(quorum) => Err(SinkError::Unwitnessed { quorum }),
+                },
                 Err(_) => Err(SinkError::malformed("the journal's own table of checkpoints")),
             };
-            if let Err(source) = taken {
-                let size = u64::try_from(stored.size).unwrap_or(0);
-                failure = Some((size, source));
-                break;
+            match taken {
+                Ok(true) => report.published = report.published.saturating_add(1),
+                Ok(false) => report.superseded = report.superseded.saturating_add(1),
+                Err(source) => {
+                    let size = u64::try_from(stored.size).unwrap_or(0);
+                    failure = Some((size, source));
+                    break;
+                }
             }
-            report.published = report.published.saturating_add(1);
             upto = PublishedUpTo {
                 incarnation: stored.incarnation,
                 size: stored.size,

@@ -6,6 +6,8 @@ use std::pin::Pin;
 
 use audit_core::{Origin, SignedCheckpoint};
 
+use crate::witness::WitnessError;
+
 /// A boxed future, so that sinks and signers can be kept behind `dyn`.
 pub type BoxFuture<'a, T> = Pin<Box<dyn Future<Output = T> + Send + 'a>>;
 
@@ -99,6 +101,16 @@ pub enum SinkError {
     /// The sink could not be reached, or refused.
     #[error("the sink could not be reached")]
     Unavailable(#[source] Box<dyn std::error::Error + Send + Sync>),
+    /// Not enough witnesses have cosigned the checkpoint yet, so it is not handed out.
+    #[error("the checkpoint is not cosigned by {quorum} yet")]
+    #[non_exhaustive]
+    Unwitnessed {
+        /// The quorum that is asked for, in words.
+        quorum: String,
+    },
+    /// A witness did not cosign.
+    #[error("the witness did not cosign")]
+    Witness(#[source] WitnessError),
     /// The place lacks something that publishing safely needs.
     #[error("the sink cannot {what}")]
     #[non_exhaustive]

@@ -24,7 +24,7 @@ impl Publisher {
     /// Starts the task, where there is something for it to do.
     pub(crate) fn start<DB: Backend>(store: &Arc<Store<DB>>) {
         let options = &store.options;
-        if options.signer.is_none() && options.sinks.is_empty() {
+        if options.signer.is_none() && options.sinks.is_empty() && options.witnesses.is_empty() {
             return;
         }
         let interval = options.checkpoint_interval;

@@ -147,6 +147,29 @@ impl ProofSql for Postgres {
         .map(drop)
     }
 
+    async fn insert_cosignature(
+        conn: &mut PgConnection,
+        schema: &Schema,
+        (id, chain): (i64, &ChainId),
+        of: &CheckpointRow,
+        key: &str,
+        line: &str,
+    ) -> sqlx::Result<()> {
+        sqlx::query(schema.sql(
+            "INSERT INTO audit.cosignature (chain, incarnation, size, key, tenant, line)
+            VALUES ($1, $2, $3, $4, $5, $6) ON CONFLICT DO NOTHING",
+        ))
+        .bind(id)
+        .bind(of.incarnation)
+        .bind(of.size)
+        .bind(key)
+        .bind(chain.tenant())
+        .bind(line)
+        .execute(conn)
+        .await
+        .map(drop)
+    }
+
     async fn lock_signing(
         conn: &mut PgConnection,
         schema: &Schema,

@@ -142,6 +142,30 @@ impl ProofSql for Sqlite {
         .map(drop)
     }
 
+    /// A trigger refuses what is there already, so nothing is inserted then.
+    async fn insert_cosignature(
+        conn: &mut SqliteConnection,
+        _schema: &Schema,
+        (id, _): (i64, &ChainId),
+        of: &CheckpointRow,
+        key: &str,
+        line: &str,
+    ) -> sqlx::Result<()> {
+        sqlx::query(
+            "INSERT INTO audit_cosignature (chain, incarnation, size, key, line)
+            SELECT ?1, ?2, ?3, ?4, ?5 WHERE NOT EXISTS (SELECT 1 FROM audit_cosignature
+                WHERE chain = ?1 AND incarnation = ?2 AND size = ?3 AND key = ?4)",
+        )
+        .bind(id)
+        .bind(of.incarnation)
+        .bind(of.size)
+        .bind(key)
+        .bind(line)
+        .execute(conn)
+        .await
+        .map(drop)
+    }
+
     /// `BEGIN IMMEDIATE` has locked already; the row only has to be there.
     async fn lock_signing(
         conn: &mut SqliteConnection,
