@@ -157,6 +157,10 @@ pub enum OpenError {
         /// The verifier key of the signer in the options.
         given: String,
     },
+    /// The journal's tenant is leaving: the journal is being dropped, see
+    /// `PgJournal::drop_tenant_schema`.
+    #[error("the journal is being dropped")]
+    Leaving,
     /// A migration that was applied is not the one this version carries.
     #[error("migration {version} was applied in another form than this version knows")]
     MigrationChanged {

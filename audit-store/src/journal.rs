@@ -303,9 +303,11 @@ pub struct JournalIdentity {
     pub tenancy: Tenancy,
     /// The one tenant that it is for, where it was made for one.
     pub tenant: Option<String>,
+    /// Whether it is being dropped: its tenant leaves.
+    pub leaving: bool,
 }
 
-async fn identity<DB: Backend>(
+pub(crate) async fn identity<DB: Backend>(
     conn: &mut DB::Connection,
     schema: &Schema,
 ) -> Result<JournalIdentity, OpenError> {
@@ -315,7 +317,8 @@ async fn identity<DB: Backend>(
             let row = DB::journal_row(conn, schema).await?.ok_or(OpenError::NotAJournal)?;
             let JournalRow { name, key } = row;
             let row = tenancy_row::<DB>(conn, schema, from).await?;
-            Ok(JournalIdentity { name, key, tenancy: row.tenancy(), tenant: row.tenant })
+            let (tenancy, leaving) = (row.tenancy(), row.leaving);
+            Ok(JournalIdentity { name, key, tenancy, tenant: row.tenant, leaving })
         }
     }
 }

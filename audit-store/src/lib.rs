@@ -66,6 +66,8 @@ pub use private::{OpenedPrivate, PrivateFieldSealer, PrivatePlace, SealerError};
 
 // Keeping tenants apart.
 pub use subject::key::DirectoryKey;
+#[cfg(feature = "postgres")]
+pub use tenancy::offboard::{DropSchemaError, DroppedSchema};
 pub use tenancy::roles::{JournalRole, RolesError, RolesSql};
 pub use tenancy::{Tenancy, TenantMismatch};
 

@@ -8,6 +8,8 @@ use sqlx::pool::PoolConnection;
 use crate::backend::Backend;
 use crate::journal::Store;
 
+#[cfg(feature = "postgres")]
+pub(crate) mod offboard;
 pub(crate) mod open;
 pub(crate) mod roles;
 

@@ -15,6 +15,8 @@ pub struct TenancyRow {
     pub tenant: Option<String>,
     /// What the key of the subject directory is recognised by.
     pub subject_key: Option<Vec<u8>>,
+    /// Whether it is being dropped.
+    pub leaving: bool,
 }
 
 /// Keeping tenants apart.

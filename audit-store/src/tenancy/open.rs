@@ -51,6 +51,7 @@ pub(crate) fn row(options: &JournalOptions) -> TenancyRow {
         setting: options.tenancy.setting().map(str::to_owned),
         tenant: options.tenant.clone(),
         subject_key: options.directory_key.as_ref().map(DirectoryKey::check_value),
+        leaving: false,
     }
 }
 
@@ -73,6 +74,9 @@ pub(crate) async fn check<DB: Backend>(
 ) -> Result<(Option<String>, Directory), OpenError> {
     check_options::<DB>(options)?;
     let row = DB::tenancy_row(conn, schema).await?;
+    if row.leaving {
+        return Err(OpenError::Leaving);
+    }
     let stored = row.tenancy();
     if stored != options.tenancy {
         return Err(OpenError::TenancyMismatch { stored, given: options.tenancy.clone() });

@@ -54,6 +54,10 @@ impl Cast {
         self.db.as_ref().unwrap()
     }
 
+    pub(crate) fn db_url(&self) -> String {
+        self.db().url()
+    }
+
     pub(crate) fn url(&self, role: &str) -> String {
         self.db().url_as(role, "secret")
     }

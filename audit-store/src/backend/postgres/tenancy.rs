@@ -7,23 +7,23 @@ use crate::backend::tenancy::{TenancyRow, TenancySql};
 
 /// The tables that hold something of a tenant. All of them say in a column `tenant` whose a row is;
 /// those of the second list say in a column `chain` of which chain, too, which then must be that
-/// tenant's.
-const OF_A_TENANT: &[&str] = &["chain", "subject", "condemned", "plan"];
-const OF_A_CHAIN: &[&str] = &[
-    "entry",
-    "disclosure",
-    "tile",
-    "checkpoint",
+/// tenant's. Those that refer to others stand before them.
+pub(crate) const OF_A_TENANT: &[&str] = &["chain", "condemned", "plan", "subject"];
+pub(crate) const OF_A_CHAIN: &[&str] = &[
     "cosignature",
-    "hold",
+    "checkpoint",
     "deferred",
-    "staged",
+    "disclosure",
+    "entry",
+    "hold",
+    "permit",
     "posted",
     "posting",
-    "signing",
     "published",
     "schedule",
-    "permit",
+    "signing",
+    "staged",
+    "tile",
 ];
 
 /// From this version on a view can be read with the rights of whoever reads it.
@@ -109,14 +109,18 @@ impl TenancySql for Postgres {
     }
 
     async fn tenancy_row(conn: &mut PgConnection, schema: &Schema) -> sqlx::Result<TenancyRow> {
-        let row = sqlx::query(schema.sql("SELECT setting, tenant, subject_key FROM audit.tenancy"))
-            .fetch_optional(conn)
-            .await?;
+        let row = sqlx::query(schema.sql(
+            "SELECT setting, tenant, subject_key, to_regclass($1) IS NOT NULL FROM audit.tenancy",
+        ))
+        .bind(format!("{}.leaving", schema.name()))
+        .fetch_optional(conn)
+        .await?;
         row.map_or(Ok(TenancyRow::default()), |row| {
             Ok(TenancyRow {
                 setting: row.try_get(0)?,
                 tenant: row.try_get(1)?,
                 subject_key: row.try_get(2)?,
+                leaving: row.try_get(3)?,
             })
         })
     }

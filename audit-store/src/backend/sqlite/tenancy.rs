@@ -28,7 +28,12 @@ impl TenancySql for Sqlite {
             .fetch_optional(conn)
             .await?;
         row.map_or(Ok(TenancyRow::default()), |row| {
-            Ok(TenancyRow { setting: None, tenant: row.try_get(0)?, subject_key: row.try_get(1)? })
+            Ok(TenancyRow {
+                setting: None,
+                tenant: row.try_get(0)?,
+                subject_key: row.try_get(1)?,
+                leaving: false,
+            })
         })
     }
 
