@@ -329,6 +329,27 @@ async fn a_key_that_could_not_be_destroyed_is_not_forgotten<T: Place>(db: T) {
     verified(&journal).await;
 }
 
+async fn a_list_of_holds_that_was_tampered_with_is_found<T: Place>(db: T) {
+    let journal = db.journal().await;
+    journal.append(&chain("acme/default"), about(PERSON, "held")).await.unwrap();
+    journal.place_hold(&on_record("case-1", "held")).await.unwrap();
+    journal.place_hold(&on_person("case-2")).await.unwrap();
+    let off = if T::POSTGRES {
+        "ALTER TABLE audit_hold DISABLE TRIGGER USER; "
+    } else {
+        "DROP TRIGGER audit_hold_delete; "
+    };
+    let policy = || audit_core::AuditorPolicy::new([place::key().verifier().clone()]);
+    verified(&journal).await;
+    db.execute(&format!("{off} DELETE FROM audit_hold WHERE hold = 'case-1'")).await.unwrap();
+    let report = journal.verify(&audit_store::VerifyOptions::new(policy())).await.unwrap();
+    let findings: Vec<_> = report.findings().collect();
+    assert_eq!(findings.len(), 1, "{findings:#?}");
+    assert_eq!(findings[0].code, audit_core::FindingCode::Projection);
+    let evidence = findings[0].evidence.as_ref().unwrap();
+    assert_eq!((&*evidence.expected, &*evidence.found), ("case-2", "case-1, case-2"));
+}
+
 async fn the_database_keeps_what_is_held<T: Place>(db: T) {
     let journal = db.journal().await;
     let acme = chain("acme/default");
@@ -366,5 +387,6 @@ test_support::both_databases!(
     an_erasure_leaves_what_is_held_until_the_last_release,
     held_fields_outlive_their_subjects_key,
     a_key_that_could_not_be_destroyed_is_not_forgotten,
+    a_list_of_holds_that_was_tampered_with_is_found,
     the_database_keeps_what_is_held,
 );

@@ -146,6 +146,11 @@ impl HoldState {
         self.in_force.remove(hold);
     }
 
+    /// The ids of the holds in force, sorted.
+    pub(crate) fn in_force(&self) -> impl Iterator<Item = &str> {
+        self.in_force.keys().map(String::as_str)
+    }
+
     /// Whether a hold in force covers this seq.
     pub(crate) fn covers(&self, seq: u64) -> bool {
         self.in_force.values().any(|held| held.whole_chain || held.covers.contains(seq))

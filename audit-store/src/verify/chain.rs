@@ -345,7 +345,11 @@ async fn verify_chain<DB: Backend>(
             verifier.boundary(u64::try_from(seq).unwrap_or(0), bytes);
         }
     }
-    let head = if oddity.is_none() { Some(head(row)) } else { None };
+    let mut head = if oddity.is_none() { Some(head(row)) } else { None };
+    if let Some(head) = &mut head {
+        let holds = DB::holds(conn, schema, row.id).await?.into_iter().map(|row| row.hold);
+        head.holds = Some(BTreeSet::from_iter(holds).into_iter().collect());
+    }
     Ok(verifier.finish(head.as_ref()))
 }
 

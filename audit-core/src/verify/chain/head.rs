@@ -22,6 +22,8 @@ pub struct HeadRow {
     pub control: Option<u64>,
     /// The current incarnation.
     pub incarnation: Option<u64>,
+    /// The ids of the legal holds that the database keeps as being in force, each once and sorted.
+    pub holds: Option<Vec<String>>,
 }
 
 impl HeadRow {
@@ -40,7 +42,8 @@ impl ChainVerifier {
         let seq = end.saturating_sub(1);
         let mut differs = |what: &str, expected: String, found: String| {
             if expected != found {
-                let message = format!("the head row has another {what} than the entries");
+                let message =
+                    format!("the database keeps another {what} of the chain than the entries say");
                 let finding = Finding::at(FindingCode::Projection, &self.chain, seq, message);
                 self.log.push(finding.with(Evidence::new(
                     EvidenceSource::HeadRow,
@@ -66,6 +69,10 @@ impl ChainVerifier {
         if let Some(incarnation) = head.incarnation {
             let found = self.rules.began.keys().next_back().copied();
             differs("incarnation", incarnation.to_string(), say(found));
+        }
+        if let Some(holds) = &head.holds {
+            let in_force = self.rules.holds.in_force().collect::<Vec<_>>();
+            differs("list of legal holds", holds.join(", "), in_force.join(", "));
         }
         if let Some(range) = &head.range {
             let (own, committed) = self.trees.ranges();
