@@ -48,9 +48,7 @@ impl Unposting {
         schema: &Schema,
     ) -> Result<bool, PostError> {
         let ChainState { id, posted, .. } = self.state;
-        if self.segments.is_empty() {
-            return Ok(true);
-        }
+        // Also where nothing of them is posted yet: a poster may have read them already.
         if !DB::move_posted(conn, schema, id, posted, posted.upto).await? {
             return Ok(false);
         }
