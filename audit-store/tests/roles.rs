@@ -15,10 +15,17 @@ mod cast;
 #[path = "support/place.rs"]
 mod place;
 
-use audit_core::{Actor, AuditorPolicy, Verdict};
+use std::sync::Arc;
+use std::time::Duration;
+
+use audit_core::{
+    Actor, AuditorPolicy, Clock, Downgrade, ManualClock, Period, RecordSeries, RetentionRule,
+    RetentionSchedule, SystemClock, Verdict,
+};
 use audit_store::{
     AppendError, BundleOptions, DatabaseErrorKind, Erasure, ErasureError, HoldOrder,
-    JournalOptions, PgJournal, Query, Tenancy, VerifyOptions, verify_pool,
+    JournalOptions, PgJournal, PlanError, PruneError, PruneOptions, Query, Tenancy, VerifyOptions,
+    verify_pool,
 };
 use cast::Cast;
 use place::{chain, event, key, options, private_event, verified};
@@ -236,6 +243,7 @@ fn each_role_can_do_its_own_work_and_no_other() {
             auditor_reads(&cast, &options).await;
             appender_takes_nothing_away(&cast, &options).await;
             custodian_holds_and_erases(&cast, &options).await;
+            custodian_alone_prunes(&cast, &options).await;
         }
     });
 }
@@ -291,6 +299,41 @@ async fn custodian_holds_and_erases(cast: &Cast, options: &JournalOptions) {
     assert_eq!(report.removed, 1);
     verified(&journal).await;
     journal.close().await;
+}
+
+async fn custodian_alone_prunes(cast: &Cast, options: &JournalOptions) {
+    let now = SystemClock.now();
+    let clock = Arc::new(ManualClock::new(now.saturating_add(Duration::from_hours(20 * 24))));
+    let rule = RetentionRule::new("ten days", Period::days(10));
+    let series = |name: &str| RecordSeries::new(name).plan("small", rule.clone());
+    let schedule = RetentionSchedule::new(series("default"), [series("people")]).unwrap();
+    let options = options.clone().clock(clock).retention(schedule.downgrade(Downgrade::Immediate));
+    let custodian = cast.open(&cast.custodian, &options).await.unwrap();
+    let appender = cast.open(&cast.appender, &options).await.unwrap();
+    let dpo = || Actor::user("dpo");
+    assert!(matches!(
+        appender.set_plan("acme", "small", dpo()).await.unwrap_err(),
+        PlanError::Append(error) if is_denied(&error)
+    ));
+    custodian.set_plan("acme", "small", dpo()).await.unwrap();
+    let before = head(&custodian).await;
+    assert!(matches!(
+        appender.prune(&PruneOptions::new()).await.unwrap_err(),
+        PruneError::Database(error) if error.kind() == DatabaseErrorKind::Denied
+    ));
+    assert_eq!(head(&custodian).await, before);
+    // A chain that an appender makes begins with the plan.
+    appender.create_chain(&chain("acme/people")).await.unwrap();
+    let query = Query::new(&chain("acme/people")).action("journal.schedule_changed");
+    assert_eq!(custodian.query(&query).await.unwrap().entries.len(), 1);
+    let report = custodian.prune(&PruneOptions::new()).await.unwrap();
+    assert_eq!(report.chains.len(), 1);
+    assert!(report.removed() > 290, "{report:?}");
+    assert_eq!(verified(&custodian).await.counts.pruned, report.removed());
+    appender.append(&of("acme"), event("and one more")).await.unwrap();
+    for journal in [custodian, appender] {
+        journal.close().await;
+    }
 }
 
 async fn head(journal: &PgJournal) -> Vec<u64> {
