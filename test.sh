@@ -92,7 +92,7 @@ if [[ -n $long ]]; then
     # All that has one: an optimised build of the rest would take longer than running it.
     AUDIT_LONG=1 run_tests --release -p stress -p audit-store -p crypto-fields \
         --test concurrency --test crash --test million --test append --test query \
-        --test transactions --test rotation_kills
+        --test transactions --test rotation_kills --test simulation
 fi
 
 echo "== documentation"

@@ -47,15 +47,15 @@ pub(crate) enum Deed {
 fn deed() -> impl Strategy<Value = Deed> {
     let record = (proptest::option::of(0..PEOPLE), 0..RECORDS);
     prop_oneof![
-        90 => record.prop_map(|(person, record)| Deed::Record { person, record }),
+        80 => record.prop_map(|(person, record)| Deed::Record { person, record }),
         1 => (0..PLANS.len()).prop_map(Deed::ChangePlan),
-        1 => prop_oneof![
+        3 => prop_oneof![
             1 => Just(Deed::HoldChain),
             3 => (0..PEOPLE).prop_map(Deed::HoldPerson),
             3 => (0..RECORDS).prop_map(Deed::HoldRecord),
         ],
-        1 => any::<usize>().prop_map(Deed::Release),
-        4 => (0..PEOPLE).prop_map(Deed::Erase),
+        2 => any::<usize>().prop_map(Deed::Release),
+        5 => (0..PEOPLE).prop_map(Deed::Erase),
         1 => Just(Deed::Reopen),
     ]
 }

@@ -252,7 +252,7 @@ impl<T: Place> World<T> {
             }
             Deed::Release(which) => {
                 let holds: Vec<String> = self.chains[tenant].holds.keys().cloned().collect();
-                if let Some(hold) = holds.get(which % holds.len().max(1)) {
+                if let Some(hold) = holds.get(which % std::cmp::max(1, holds.len())) {
                     self.journal().release_hold(&who, hold, dpo()).await.unwrap();
                     self.chains[tenant].holds.remove(hold);
                     self.chains[tenant].forget();
