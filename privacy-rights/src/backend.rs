@@ -4,12 +4,13 @@
 
 use std::future::Future;
 
-use sqlx::{Database, SqlSafeStr, SqlStr};
+use sqlx::{AssertSqlSafe, Database, SqlSafeStr, SqlStr};
 
 pub(crate) mod catalogue;
 pub(crate) mod error;
 #[cfg(feature = "postgres")]
 mod postgres;
+pub(crate) mod source;
 #[cfg(feature = "sqlite")]
 mod sqlite;
 pub(crate) mod value;
@@ -28,7 +29,10 @@ mod sealed {
 /// `sqlx::Postgres`.
 ///
 /// Sealed: how they are stored is this crate's own business.
-pub trait Backend: sealed::Sealed + StatementSql + catalogue::CatalogueSql {}
+pub trait Backend:
+    sealed::Sealed + StatementSql + catalogue::CatalogueSql + source::SourceSql
+{
+}
 
 #[cfg(feature = "postgres")]
 impl Backend for sqlx::Postgres {}
@@ -38,12 +42,34 @@ impl Backend for sqlx::Sqlite {}
 /// Statements that both databases understand, with parameters `$1`, `$2`, each used once and in
 /// their order.
 pub trait StatementSql: Database {
+    /// How this crate's own writing transactions begin.
+    const BEGIN: &'static str;
+
+    /// Has what is overwritten in this connection's next statements wiped from the file, as far as
+    /// the database can.
+    fn wipe_what_is_overwritten(
+        conn: &mut Self::Connection,
+    ) -> impl Future<Output = sqlx::Result<()>> + Send;
+
+    /// Runs a statement; how many rows it changed.
+    fn execute(
+        conn: &mut Self::Connection,
+        sql: SqlStr,
+        values: Vec<Value>,
+    ) -> impl Future<Output = sqlx::Result<u64>> + Send;
+
     /// Runs a query.
     fn fetch(
         conn: &mut Self::Connection,
         sql: SqlStr,
         values: Vec<Value>,
     ) -> impl Future<Output = sqlx::Result<Vec<Fields>>> + Send;
+}
+
+/// A statement made of our own text, and of quoted names that were checked and that the database's
+/// catalogue holds.
+pub(crate) fn trusted(sql: String) -> SqlStr {
+    AssertSqlSafe(sql).into_sql_str()
 }
 
 /// A statement as it is written in the source.

@@ -5,7 +5,9 @@
 //! - the legal clock: [`due`] says when the answer to a request, the notice of a breach or whatever
 //!   a contract promises is due, and why;
 //! - the data map: [`DataMap`] holds what a host declares of the personal data it keeps, and
-//!   `assert_covered` fails a test when a table of a person's data is not declared.
+//!   `assert_covered` fails a test when a table of a person's data is not declared;
+//! - sources: [`PersonalDataSource`] finds, reads and erases what is a person's, in tables
+//!   (`SqlSource`), in object stores (`ObjectSource`) or wherever else the host has it.
 //!
 //! It is not legal advice.
 
@@ -17,6 +19,7 @@
 mod backend;
 mod clock;
 mod data_map;
+mod source;
 
 // When something is due.
 pub use clock::calendar::{HolidayCalendar, HolidayList, WeekendsOnly};
@@ -45,6 +48,19 @@ pub use data_map::rules::{Category, ErasureStrategy, ExportRule, Retention, Stat
 pub use data_map::source::{Field, Link, SourceDeclaration, Storage};
 pub use data_map::waiver::Waiver;
 pub use data_map::{DataMap, DataMapBuilder};
+
+// Finding, reading and erasing what is a person's.
+pub use source::error::SourceError;
+#[cfg(feature = "object-store")]
+pub use source::object::{ObjectSource, PrefixError};
+pub use source::permit::{Connection, Item, NothingIsHeld, Permit, Reason, Until};
+pub use source::record::{Applied, Cursor, FieldValue, Kept, Page, Record, Remaining, Step};
+pub use source::resolve::{Resolution, resolve};
+pub use source::selection::{Identifier, MAX_IDENTIFIERS, Selection, SelectionError};
+#[cfg(any(feature = "sqlite", feature = "postgres"))]
+pub use source::sql::{SqlSource, SqlSourceError};
+pub use source::walk::{PAGE_SIZE, Pages, apply_all};
+pub use source::{BoxFuture, PersonalDataSource};
 
 // The databases.
 #[cfg(any(feature = "sqlite", feature = "postgres"))]

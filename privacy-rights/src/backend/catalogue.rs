@@ -7,7 +7,7 @@ use sqlx::{Database, Pool};
 use crate::backend::error::DatabaseError;
 use crate::backend::{Backend, fixed};
 use crate::data_map::DataMap;
-use crate::data_map::catalogue::{Catalogue, ForeignKey, OnDelete};
+use crate::data_map::catalogue::{Catalogue, Column, ForeignKey, OnDelete};
 use crate::data_map::coverage::Finding;
 
 /// Queries for the catalogue.
@@ -15,7 +15,7 @@ pub trait CatalogueSql: Database {
     /// Whether names that differ in case only are the same.
     const IGNORES_CASE: bool;
 
-    /// Table, column, whether it may be NULL (1 or 0).
+    /// Table, column, whether it may be NULL (1 or 0), type.
     const COLUMNS: &'static str;
 
     /// Table, name of the key, column, other table, its column or NULL, what becomes of the row
@@ -38,7 +38,8 @@ impl Catalogue {
         let mut catalogue = Self::new(DB::IGNORES_CASE);
         for mut row in DB::fetch(&mut conn, fixed(DB::COLUMNS), Vec::new()).await? {
             let (table, column) = (row.text()?, row.text()?);
-            catalogue.add_column(&table, &column, row.int()? != 0);
+            let (nullable, sql_type) = (row.int()? != 0, row.text()?);
+            catalogue.add_column(&table, &column, Column { nullable, sql_type });
         }
         let mut last: Option<(String, String, ForeignKey)> = None;
         for mut row in DB::fetch(&mut conn, fixed(DB::FOREIGN_KEYS), Vec::new()).await? {

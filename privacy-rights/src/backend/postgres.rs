@@ -1,4 +1,5 @@
 //! PostgreSQL.
 
 mod catalogue;
+mod source;
 mod statement;

@@ -1,4 +1,5 @@
 //! SQLite.
 
 mod catalogue;
+mod source;
 mod statement;

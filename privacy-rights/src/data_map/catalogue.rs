@@ -26,24 +26,30 @@ pub(crate) struct ForeignKey {
     pub(crate) on_delete: OnDelete,
 }
 
+/// One column.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub(crate) struct Column {
+    pub(crate) nullable: bool,
+    /// Its type as the database writes it. Empty where it was not read.
+    pub(crate) sql_type: String,
+}
+
 /// One table.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub(crate) struct Table {
     pub(crate) name: String,
-    /// Whether each may be NULL.
-    pub(crate) columns: BTreeMap<String, bool>,
+    pub(crate) columns: BTreeMap<String, Column>,
     pub(crate) foreign_keys: Vec<ForeignKey>,
     /// The columns of each primary key and unique index.
     pub(crate) uniques: Vec<Vec<String>>,
 }
 
 impl Table {
-    /// Whether a column may be NULL, if there is such a column.
-    pub(crate) fn nullable(&self, column: &str, ignore_case: bool) -> Option<bool> {
-        let found = self.columns.get(column).copied();
-        found.or_else(|| {
+    /// The column of that name.
+    pub(crate) fn column(&self, name: &str, ignore_case: bool) -> Option<&Column> {
+        self.columns.get(name).or_else(|| {
             let mut others = self.columns.iter().filter(|_| ignore_case);
-            others.find(|(name, _)| name.eq_ignore_ascii_case(column)).map(|(_, null)| *null)
+            others.find(|(other, _)| other.eq_ignore_ascii_case(name)).map(|(_, column)| column)
         })
     }
 }
@@ -79,7 +85,7 @@ impl Catalogue {
     /// Adds a column, and its table if need be.
     #[must_use]
     pub fn column(mut self, table: &str, column: &str, nullable: bool) -> Self {
-        self.add_column(table, column, nullable);
+        self.add_column(table, column, Column { nullable, sql_type: String::new() });
         self
     }
 
@@ -108,8 +114,8 @@ impl Catalogue {
         self
     }
 
-    pub(crate) fn add_column(&mut self, table: &str, column: &str, nullable: bool) {
-        self.entry(table).columns.insert(column.to_owned(), nullable);
+    pub(crate) fn add_column(&mut self, table: &str, name: &str, column: Column) {
+        self.entry(table).columns.insert(name.to_owned(), column);
     }
 
     pub(crate) fn add_foreign_key(&mut self, table: &str, key: ForeignKey) {
@@ -134,8 +140,13 @@ impl Catalogue {
         if self.ignore_case { a.eq_ignore_ascii_case(b) } else { a == b }
     }
 
+    /// A column of a table.
+    pub(crate) fn find(&self, table: &str, column: &str) -> Option<&Column> {
+        self.table(table)?.column(column, self.ignore_case)
+    }
+
     /// Whether there is such a column, and whether it may be NULL.
     pub(crate) fn nullable(&self, table: &str, column: &str) -> Option<bool> {
-        self.table(table)?.nullable(column, self.ignore_case)
+        self.find(table, column).map(|column| column.nullable)
     }
 }

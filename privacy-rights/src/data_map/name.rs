@@ -57,6 +57,12 @@ impl SqlName {
     pub fn as_str(&self) -> &str {
         &self.0
     }
+
+    /// As it stands in a statement.
+    #[cfg(any(feature = "sqlite", feature = "postgres"))]
+    pub(crate) fn quoted(&self) -> String {
+        format!("\"{}\"", self.0.replace('.', "\".\""))
+    }
 }
 
 impl fmt::Display for SqlName {

@@ -59,6 +59,7 @@ pub struct Statutory {
     law: String,
     period: Period,
     since: SqlName,
+    linked: bool,
 }
 
 impl Statutory {
@@ -79,6 +80,13 @@ impl Statutory {
     pub const fn since(&self) -> &SqlName {
         &self.since
     }
+
+    /// Whether that is a column of the table through which the row belongs to a person, and not of
+    /// its own.
+    #[must_use]
+    pub const fn is_linked(&self) -> bool {
+        self.linked
+    }
 }
 
 impl Retention {
@@ -91,7 +99,21 @@ impl Retention {
     /// 17(3)(b)): until then an erasure is deferred, row by row.
     #[must_use]
     pub fn demanded_by(mut self, law: impl Into<String>, period: Period, since: SqlName) -> Self {
-        self.statutory = Some(Statutory { law: law.into(), period, since });
+        self.statutory = Some(Statutory { law: law.into(), period, since, linked: false });
+        self
+    }
+
+    /// The same, with the date in a column of the table through which the row belongs to a person
+    /// ([`Link::Through`](crate::Link::Through)): the lines of an invoice are kept as long as the
+    /// invoice.
+    #[must_use]
+    pub fn demanded_as_linked(
+        mut self,
+        law: impl Into<String>,
+        period: Period,
+        since: SqlName,
+    ) -> Self {
+        self.statutory = Some(Statutory { law: law.into(), period, since, linked: true });
         self
     }
 

@@ -129,3 +129,23 @@ pub fn empty_map() -> DataMapBuilder {
 pub fn shop_map() -> DataMapBuilder {
     empty_map().source(customers()).source(invoices()).source(invoice_lines())
 }
+
+/// Three customers: 1 and 2 share an e-mail address' household, 3 stands apart. Customer 1 has the
+/// invoices 1 to 4 of 2015 to 2024, with two lines each; customer 3 has one.
+pub const PEOPLE: &str = r#"
+INSERT INTO "Employee" VALUES (1, 'Sales');
+INSERT INTO "Track" VALUES (1, 'So What'), (2, 'Freddie Freeloader');
+INSERT INTO "Customer" VALUES
+    (1, 'Ann', 'CANARY-One', '+32 1', 'ann@example.com', 'hash-of-ann', 1),
+    (2, 'Bob', 'CANARY-Two', NULL, 'bob@example.com', 'hash-of-bob', 1),
+    (3, 'Cat', 'CANARY-Three', '+32 3', 'cat@example.com', NULL, NULL);
+INSERT INTO "Invoice" VALUES
+    (1, 1, '2015-05-01 00:00:00', 'Street 1', 1.98),
+    (2, 1, '2018-05-01 00:00:00', 'Street 1', 3.96),
+    (3, 1, '2021-05-01 00:00:00', 'Street 2', 5.94),
+    (4, 1, '2024-05-01 00:00:00', 'Street 2', 0.99),
+    (5, 3, '2015-05-01 00:00:00', 'Street 3', 0.99);
+INSERT INTO "InvoiceLine" VALUES
+    (1, 1, 1, 1), (2, 1, 2, 1), (3, 2, 1, 2), (4, 2, 2, 2), (5, 3, 1, 3), (6, 3, 2, 3),
+    (7, 4, 1, 1), (8, 5, 1, 1);
+"#;

@@ -37,7 +37,8 @@ impl CatalogueSql for Postgres {
     const COLUMNS: &'static str = concat!(
         "SELECT ",
         name!("t", "n"),
-        ", a.attname::text, CASE WHEN a.attnotnull THEN 0 ELSE 1 END
+        ", a.attname::text, CASE WHEN a.attnotnull THEN 0 ELSE 1 END,
+             format_type(a.atttypid, a.atttypmod)
          FROM ",
         tables!(),
         "

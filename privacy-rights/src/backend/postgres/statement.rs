@@ -8,6 +8,23 @@ use crate::backend::StatementSql;
 use crate::backend::value::{Fields, Value, other};
 
 impl StatementSql for Postgres {
+    /// Whatever the role's default, and so that a lock's waiter reads what its holder wrote.
+    const BEGIN: &'static str = "BEGIN ISOLATION LEVEL READ COMMITTED";
+
+    /// Left to VACUUM: PostgreSQL keeps old versions of rows until then.
+    async fn wipe_what_is_overwritten(_conn: &mut PgConnection) -> sqlx::Result<()> {
+        Ok(())
+    }
+
+    async fn execute(
+        conn: &mut PgConnection,
+        sql: SqlStr,
+        values: Vec<Value>,
+    ) -> sqlx::Result<u64> {
+        let query = values.into_iter().fold(sqlx::query(sql), bind);
+        query.execute(conn).await.map(|done| done.rows_affected())
+    }
+
     async fn fetch(
         conn: &mut PgConnection,
         sql: SqlStr,

@@ -7,7 +7,7 @@ use crate::backend::catalogue::CatalogueSql;
 impl CatalogueSql for Sqlite {
     const IGNORES_CASE: bool = true;
 
-    const COLUMNS: &'static str = "SELECT t.name, c.name, c.\"notnull\" = 0 AND c.pk = 0
+    const COLUMNS: &'static str = "SELECT t.name, c.name, c.\"notnull\" = 0 AND c.pk = 0, c.type
          FROM sqlite_schema t, pragma_table_xinfo(t.name) c
          WHERE t.type = 'table' AND t.name NOT LIKE 'sqlite\\_%' ESCAPE '\\' AND c.hidden IN (0, 2, 3)
          ORDER BY 1, c.cid";

@@ -2,12 +2,27 @@
 
 use sqlx::query::Query;
 use sqlx::sqlite::{SqliteArguments, SqliteRow};
-use sqlx::{Row, SqlStr, Sqlite, SqliteConnection, TypeInfo, ValueRef};
+use sqlx::{Executor as _, Row, SqlStr, Sqlite, SqliteConnection, TypeInfo, ValueRef};
 
 use crate::backend::StatementSql;
 use crate::backend::value::{Fields, Value, other};
 
 impl StatementSql for Sqlite {
+    const BEGIN: &'static str = "BEGIN IMMEDIATE";
+
+    async fn wipe_what_is_overwritten(conn: &mut SqliteConnection) -> sqlx::Result<()> {
+        conn.execute("PRAGMA secure_delete = ON").await.map(drop)
+    }
+
+    async fn execute(
+        conn: &mut SqliteConnection,
+        sql: SqlStr,
+        values: Vec<Value>,
+    ) -> sqlx::Result<u64> {
+        let query = values.into_iter().fold(sqlx::query(sql), bind);
+        query.execute(conn).await.map(|done| done.rows_affected())
+    }
+
     async fn fetch(
         conn: &mut SqliteConnection,
         sql: SqlStr,

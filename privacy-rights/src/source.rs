@@ -1,0 +1,72 @@
+//! Places where personal data lives, at work: finding, reading and erasing what is a person's.
+
+use std::future::Future;
+use std::pin::Pin;
+
+use crate::data_map::source::SourceDeclaration;
+use crate::source::permit::Permit;
+use crate::source::record::{Applied, Cursor, Page, Remaining, Step};
+use crate::source::selection::{Identifier, Selection};
+
+pub(crate) mod error;
+#[cfg(feature = "object-store")]
+pub(crate) mod object;
+pub(crate) mod permit;
+pub(crate) mod record;
+pub(crate) mod resolve;
+pub(crate) mod selection;
+#[cfg(any(feature = "sqlite", feature = "postgres"))]
+pub(crate) mod sql;
+pub(crate) mod walk;
+
+use error::SourceError;
+
+/// A future that borrows what it was made of.
+pub type BoxFuture<'a, T> = Pin<Box<dyn Future<Output = T> + Send + 'a>>;
+
+/// One place where personal data lives. For a table `SqlSource` is one already; for the objects
+/// under a prefix of an object store, `ObjectSource`.
+///
+/// Whatever it is asked, it is asked for a [`Selection`], so that what is exported, erased and
+/// counted afterwards is the same. An identifier of a kind that it does not know selects nothing.
+pub trait PersonalDataSource: Send + Sync {
+    /// What was declared of it. Always the same.
+    fn declaration(&self) -> &SourceDeclaration;
+
+    /// Further identifiers of the selected person that are known here.
+    fn resolve<'a>(
+        &'a self,
+        selection: &'a Selection,
+    ) -> BoxFuture<'a, Result<Vec<Identifier>, SourceError>>;
+
+    /// At most `limit` records of the person, from after the cursor on.
+    ///
+    /// The order is one that no change of another record alters, so that each record that is there
+    /// all the time is on exactly one page. A page without `next` is the last one.
+    fn scan<'a>(
+        &'a self,
+        selection: &'a Selection,
+        after: Option<&'a Cursor>,
+        limit: usize,
+    ) -> BoxFuture<'a, Result<Page, SourceError>>;
+
+    /// Erases at most `limit` records of the person, from after the cursor on, each in the way that
+    /// was declared, after asking `permit` inside the transaction that erases.
+    ///
+    /// The same step again does what is left of it and changes nothing that it has done.
+    fn apply<'a>(
+        &'a self,
+        selection: &'a Selection,
+        step: &'a Step,
+        permit: &'a dyn Permit,
+        after: Option<&'a Cursor>,
+        limit: usize,
+    ) -> BoxFuture<'a, Result<Applied, SourceError>>;
+
+    /// How many records of the person are not erased.
+    fn remaining<'a>(
+        &'a self,
+        selection: &'a Selection,
+        step: &'a Step,
+    ) -> BoxFuture<'a, Result<Remaining, SourceError>>;
+}
