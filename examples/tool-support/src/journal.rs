@@ -3,7 +3,7 @@
 use std::path::Path;
 
 use audit_core::{JournalName, SigningKey};
-use audit_store::{JournalOptions, OpenError, PgJournal, SqliteJournal};
+use audit_store::{JournalOptions, OpenError, PgJournal, SqliteJournal, Tenancy};
 
 use crate::{Database, During, Failure};
 
@@ -39,8 +39,8 @@ impl AnyJournal {
         database: &Database,
         key: Option<&SigningKey>,
     ) -> Result<Option<Self>, Failure> {
-        let Some(name) = name(database).await? else { return Ok(None) };
-        let journal = open(database, &options(name, key)?).await;
+        let Some((name, tenancy)) = found(database).await? else { return Ok(None) };
+        let journal = open(database, &options(name, key)?.tenancy(tenancy)).await;
         journal.map(Some).during(format!("cannot open {database}"))
     }
 
@@ -50,10 +50,10 @@ impl AnyJournal {
     ///
     /// Those of [`find`](Self::find), and where there is none.
     pub async fn read(database: &Database) -> Result<Self, Failure> {
-        let name = name(database)
+        let (name, tenancy) = found(database)
             .await?
             .ok_or_else(|| Failure::new(format!("there is no journal in {database}")))?;
-        let journal = open(database, &options(name, None)?.read_only()).await;
+        let journal = open(database, &options(name, None)?.tenancy(tenancy).read_only()).await;
         journal.during(format!("cannot open {database}"))
     }
 
@@ -86,15 +86,15 @@ impl AnyJournal {
     }
 }
 
-/// The name of the journal that is there.
-async fn name(database: &Database) -> Result<Option<JournalName>, Failure> {
+/// The name of the journal that is there, and how it keeps its tenants apart.
+async fn found(database: &Database) -> Result<Option<(JournalName, Tenancy)>, Failure> {
     let identity = match database {
         Database::Postgres(url) => PgJournal::identify(url, JournalOptions::SCHEMA).await,
         Database::Sqlite(path) => SqliteJournal::identify(path).await,
     };
     match identity {
         Ok(identity) => JournalName::new(&identity.name)
-            .map(Some)
+            .map(|name| Some((name, identity.tenancy)))
             .during(format!("the name of the journal in {database}")),
         Err(OpenError::NotAJournal | OpenError::NotFound) => Ok(None),
         Err(error) => Err(Failure::because(format!("cannot open {database}"), &error)),
