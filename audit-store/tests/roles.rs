@@ -14,6 +14,8 @@
 mod cast;
 #[path = "support/place.rs"]
 mod place;
+#[path = "support/years.rs"]
+mod years;
 
 use std::sync::Arc;
 use std::time::Duration;
@@ -338,4 +340,45 @@ async fn custodian_alone_prunes(cast: &Cast, options: &JournalOptions) {
 
 async fn head(journal: &PgJournal) -> Vec<u64> {
     verified(journal).await.chains.iter().map(|chain| chain.size).collect()
+}
+
+/// Plans, pruning and what it removes, of two tenants in the same tables.
+#[test]
+fn a_custodian_prunes_and_an_appender_cannot() {
+    test_support::run::<test_support::TestPg, _>(|_| async {
+        let clock = years::clock();
+        let base = years::with(&clock, years::schedule());
+        for options in [base.clone().tenancy(Tenancy::row_level_security()), base] {
+            clock.set(years::begin());
+            let cast = Cast::with_journal(&options).await;
+            let custodian = cast.open(&cast.custodian, &options).await.unwrap();
+            for (tenant, plan) in [("acme", "small"), ("acme-2", "large")] {
+                custodian.set_plan(tenant, plan, years::dpo()).await.unwrap();
+            }
+            // A chain that is made by another role begins with its tenant's plan.
+            let appender = cast.open(&cast.appender, &options).await.unwrap();
+            for tenant in ["acme", "acme-2"] {
+                appender.create_chain(&of(tenant)).await.unwrap();
+            }
+            for day in 0..20 {
+                clock.set(years::day(day));
+                for tenant in ["acme", "acme-2"] {
+                    let events = (0..20).map(years::numbered).collect();
+                    appender.append_batch(&of(tenant), events).await.unwrap();
+                }
+            }
+            appender.prune(&PruneOptions::new()).await.unwrap_err();
+            let before = head(&custodian).await;
+            let report = custodian.prune(&PruneOptions::new().batch(50)).await.unwrap();
+            let [pruned] = &report.chains[..] else { panic!("{report:?}") };
+            assert_eq!(pruned.chain, of("acme"));
+            assert!(pruned.removed > 150 && pruned.batches > 2, "{pruned:?}");
+            let after = head(&custodian).await;
+            assert_eq!((after[0] > before[0], after[1]), (true, before[1]));
+            let left = custodian.query(&Query::new(&of("acme-2")).page_size(1_000)).await.unwrap();
+            assert_eq!(left.entries.len(), 402);
+            appender.close().await;
+            custodian.close().await;
+        }
+    });
 }
