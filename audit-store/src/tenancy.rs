@@ -224,16 +224,45 @@ impl<DB: Backend> Store<DB> {
 
     /// The rounds in which a task works for all tenants, or for the one that the handle is for.
     pub(crate) async fn rounds(&self) -> sqlx::Result<Vec<Round>> {
-        if !self.isolates() {
-            return Ok(vec![None]);
-        }
-        if let Some(bound) = &self.bound {
-            return Ok(vec![Some(bound.clone())]);
+        if let Some(rounds) = self.one_round() {
+            return Ok(rounds);
         }
         let mut conn = self.pool.acquire().await?;
         let tenants = DB::tenants(&mut conn, &self.schema).await?;
         // The role was looked at when the journal was opened; one that has since been raised above
         // row-level security sees everything in one round.
         Ok(tenants.map_or_else(|| vec![None], |all| all.into_iter().map(Some).collect()))
+    }
+
+    /// Those of them in which there is something staged, or may be.
+    pub(crate) async fn rounds_with_staged(&self) -> sqlx::Result<Vec<Round>> {
+        if let Some(rounds) = self.one_round() {
+            return Ok(rounds);
+        }
+        let Some(setting) = self.options.tenancy.setting() else { return Ok(vec![None]) };
+        // A transaction, so that what the look names is named no longer.
+        let mut tx = self.pool.begin_with(DB::BEGIN_READ).await?;
+        let tenants = DB::tenants_with_staged(&mut tx, &self.schema, setting).await?;
+        tx.rollback().await?;
+        Ok(tenants.into_iter().map(Some).collect())
+    }
+
+    /// Those of them in which these chains are seen: all where a chain is not known any more.
+    pub(crate) async fn rounds_of(&self, chains: &[i64]) -> sqlx::Result<Vec<Round>> {
+        if let Some(rounds) = self.one_round() {
+            return Ok(rounds);
+        }
+        match self.heads.tenants(chains) {
+            Some(tenants) => Ok(tenants.into_iter().map(Some).collect()),
+            None => self.rounds().await,
+        }
+    }
+
+    /// Where one round is enough.
+    fn one_round(&self) -> Option<Vec<Round>> {
+        if !self.isolates() {
+            return Some(vec![None]);
+        }
+        self.bound.clone().map(|bound| vec![Some(bound)])
     }
 }

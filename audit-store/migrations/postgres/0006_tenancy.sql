@@ -26,3 +26,20 @@ BEGIN
 END $$;
 CREATE TRIGGER chain_registers AFTER INSERT ON chain
     FOR EACH ROW EXECUTE FUNCTION register_tenant();
+
+-- The tenants of whom something waits for the sequencer, in one call however many tenants there are.
+-- It names them one after the other in the setting, for its transaction only, and so sees no more than
+-- its caller may.
+CREATE FUNCTION tenants_with_staged(setting text) RETURNS SETOF text LANGUAGE plpgsql
+SET search_path FROM CURRENT AS $$
+DECLARE
+    each text;
+BEGIN
+    FOR each IN SELECT name FROM tenant ORDER BY name LOOP
+        PERFORM set_config(setting, each, true);
+        IF EXISTS (SELECT FROM staged) THEN
+            RETURN NEXT each;
+        END IF;
+    END LOOP;
+    PERFORM set_config(setting, '', true);
+END $$;

@@ -1,6 +1,6 @@
 //! Heads of chains: loaded, remembered, moved.
 
-use std::collections::HashMap;
+use std::collections::{BTreeSet, HashMap};
 use std::sync::{Arc, Mutex, PoisonError};
 
 use audit_core::{ChainId, CompactRange, LeafHash, Timestamp};
@@ -69,6 +69,15 @@ impl Heads {
             ids.clear();
         }
         ids.insert(chain.clone(), id);
+    }
+
+    /// The tenants of these chains, unless one of them is not remembered.
+    pub(crate) fn tenants(&self, chains: &[i64]) -> Option<BTreeSet<String>> {
+        let wanted: BTreeSet<i64> = chains.iter().copied().collect();
+        let ids = self.ids.lock().unwrap_or_else(PoisonError::into_inner);
+        let known: Vec<_> = ids.iter().filter(|(_, id)| wanted.contains(id)).collect();
+        (known.len() == wanted.len())
+            .then(|| known.into_iter().map(|(chain, _)| chain.tenant().to_owned()).collect())
     }
 
     /// Takes a chain's place. Whoever takes several takes them in the order of the ids.

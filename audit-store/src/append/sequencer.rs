@@ -127,7 +127,7 @@ impl<DB: Backend> Store<DB> {
     async fn sequence(&self) -> Result<u64, AppendError> {
         let _round = self.sequencer.round.lock().await;
         let mut chains = Vec::new();
-        for round in self.rounds().await? {
+        for round in self.rounds_with_staged().await? {
             let mut conn = self.read_in(round.as_deref()).await?;
             chains.extend(DB::staged_chains(&mut conn, &self.schema).await?);
         }

@@ -47,6 +47,13 @@ pub trait TenancySql: Database {
         schema: &Schema,
     ) -> impl Future<Output = sqlx::Result<Option<Vec<String>>>> + Send;
 
+    /// Of those the ones that have something staged.
+    fn tenants_with_staged(
+        conn: &mut Self::Connection,
+        schema: &Schema,
+        setting: &str,
+    ) -> impl Future<Output = sqlx::Result<Vec<String>>> + Send;
+
     /// What the journal was created with; the default where nothing is said.
     fn tenancy_row(
         conn: &mut Self::Connection,

@@ -150,7 +150,7 @@ async fn post_due<DB: Backend>(
     due: &mut HashMap<i64, Grown>,
 ) -> Result<(), PostError> {
     let chains: Vec<i64> = due.keys().copied().collect();
-    for round in store.rounds().await? {
+    for round in store.rounds_of(&chains).await? {
         for chain in behind(store, round.as_deref(), Some(&chains)).await? {
             if let Some(grown) = due.get_mut(&chain.id) {
                 post_chain(store, round.as_deref(), chain, &mut grown.handed).await?;

@@ -130,7 +130,11 @@ GRANT SELECT ON ALL TABLES IN SCHEMA {schema} TO {name};"
             writeln!(f, "GRANT UPDATE ({columns}) ON {} TO {name};", self.tables(table))?;
         }
         writeln!(f, "GRANT DELETE ON {} TO {name};", self.tables(LEAVING))?;
-        writeln!(f, "GRANT EXECUTE ON FUNCTION {schema}.ready_to_seal() TO {name};")?;
+        writeln!(
+            f,
+            "GRANT EXECUTE ON FUNCTION {schema}.ready_to_seal(), \
+             {schema}.tenants_with_staged(text) TO {name};"
+        )?;
         if *role == JournalRole::Custodian {
             for grant in CUSTODIAN {
                 writeln!(f, "GRANT {} TO {name};", grant.replace("{s}", schema))?;

@@ -108,6 +108,17 @@ impl TenancySql for Postgres {
             .map(Some)
     }
 
+    async fn tenants_with_staged(
+        conn: &mut PgConnection,
+        schema: &Schema,
+        setting: &str,
+    ) -> sqlx::Result<Vec<String>> {
+        sqlx::query_scalar(schema.sql("SELECT * FROM audit.tenants_with_staged($1)"))
+            .bind(setting)
+            .fetch_all(conn)
+            .await
+    }
+
     async fn tenancy_row(conn: &mut PgConnection, schema: &Schema) -> sqlx::Result<TenancyRow> {
         let row = sqlx::query(schema.sql(
             "SELECT setting, tenant, subject_key, to_regclass($1) IS NOT NULL FROM audit.tenancy",

@@ -23,6 +23,14 @@ impl TenancySql for Sqlite {
         Ok(None)
     }
 
+    async fn tenants_with_staged(
+        _: &mut SqliteConnection,
+        _: &Schema,
+        _: &str,
+    ) -> sqlx::Result<Vec<String>> {
+        Ok(Vec::new())
+    }
+
     async fn tenancy_row(conn: &mut SqliteConnection, _: &Schema) -> sqlx::Result<TenancyRow> {
         let row = sqlx::query("SELECT tenant, subject_key FROM audit_tenancy")
             .fetch_optional(conn)
