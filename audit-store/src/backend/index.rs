@@ -15,6 +15,8 @@ pub struct ChainState {
     pub id: i64,
     /// How many entries it has.
     pub size: u64,
+    /// The newest reserved one of them.
+    pub control: Option<u64>,
     /// How far it is posted.
     pub posted: Posted,
 }

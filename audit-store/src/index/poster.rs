@@ -76,6 +76,11 @@ impl Step {
         if to <= from.upto {
             return Ok(None);
         }
+        // A pruning seals a reserved entry above all that it removes: below one, what was handed over
+        // may not stand any more.
+        if state.control.zip(handed.first()).is_some_and(|(control, first)| control >= first) {
+            *handed = Handed::default();
+        }
         let (gone, new) = step(from.upto, to);
         let mut builders: Vec<_> = new.into_iter().map(SegmentBuilder::new).collect();
         for (level, blocks) in runs(&gone) {

@@ -19,7 +19,7 @@ impl IndexSql for Postgres {
         chain: &ChainId,
     ) -> sqlx::Result<Option<ChainState>> {
         sqlx::query(schema.sql(
-            "SELECT c.id, c.size, coalesce(p.upto, 0), coalesce(p.revision, 0)
+            "SELECT c.id, c.size, coalesce(p.upto, 0), coalesce(p.revision, 0), c.control
              FROM audit.chain c LEFT JOIN audit.posted p ON p.chain = c.id
              WHERE c.tenant = $1 AND c.series = $2",
         ))
@@ -37,7 +37,7 @@ impl IndexSql for Postgres {
         chains: Option<&[i64]>,
     ) -> sqlx::Result<Vec<ChainState>> {
         sqlx::query(schema.sql(
-            "SELECT c.id, c.size, coalesce(p.upto, 0), coalesce(p.revision, 0)
+            "SELECT c.id, c.size, coalesce(p.upto, 0), coalesce(p.revision, 0), c.control
              FROM audit.chain c LEFT JOIN audit.posted p ON p.chain = c.id
              WHERE c.size - coalesce(p.upto, 0) >= $1 AND ($2::bigint[] IS NULL OR c.id = ANY ($2))
              ORDER BY c.id",
@@ -199,6 +199,7 @@ fn state(row: PgRow) -> sqlx::Result<ChainState> {
     Ok(ChainState {
         id: row.try_get(0)?,
         size: unsigned::<i64, _>(row.try_get(1)?)?,
+        control: row.try_get::<Option<i64>, _>(4)?.map(unsigned::<i64, _>).transpose()?,
         posted: Posted { upto: unsigned::<i64, _>(row.try_get(2)?)?, revision: row.try_get(3)? },
     })
 }

@@ -20,7 +20,7 @@ impl IndexSql for Sqlite {
         chain: &ChainId,
     ) -> sqlx::Result<Option<ChainState>> {
         sqlx::query(
-            "SELECT c.id, c.size, coalesce(p.upto, 0), coalesce(p.revision, 0)
+            "SELECT c.id, c.size, coalesce(p.upto, 0), coalesce(p.revision, 0), c.control
              FROM audit_chain c LEFT JOIN audit_posted p ON p.chain = c.id
              WHERE c.tenant = ? AND c.series = ?",
         )
@@ -38,7 +38,7 @@ impl IndexSql for Sqlite {
         chains: Option<&[i64]>,
     ) -> sqlx::Result<Vec<ChainState>> {
         sqlx::query(
-            "SELECT c.id, c.size, coalesce(p.upto, 0), coalesce(p.revision, 0)
+            "SELECT c.id, c.size, coalesce(p.upto, 0), coalesce(p.revision, 0), c.control
              FROM audit_chain c LEFT JOIN audit_posted p ON p.chain = c.id
              WHERE c.size - coalesce(p.upto, 0) >= ?1
                 AND (?2 IS NULL OR c.id IN (SELECT value FROM json_each(?2))) ORDER BY c.id",
@@ -199,6 +199,7 @@ fn state(row: SqliteRow) -> sqlx::Result<ChainState> {
     Ok(ChainState {
         id: row.try_get(0)?,
         size: unsigned::<i64, _>(row.try_get(1)?)?,
+        control: row.try_get::<Option<i64>, _>(4)?.map(unsigned::<i64, _>).transpose()?,
         posted: Posted { upto: unsigned::<i64, _>(row.try_get(2)?)?, revision: row.try_get(3)? },
     })
 }
