@@ -180,6 +180,7 @@ pub use verify::chain::{ChainVerifier, HeadRow, OutOfOrder};
 pub use verify::disclosed::Disclosed;
 pub use verify::entries::verify_entries;
 pub use verify::finding::{Evidence, EvidenceSource, Finding, FindingCode, MAX_FINDINGS_PER_CODE};
+pub use verify::life::{LifeEvent, LifeRecord, MAX_LIFE_EVENTS};
 pub use verify::policy::AuditorPolicy;
 pub use verify::report::{
     ChainReport, CheckpointReport, CheckpointStatus, Counts, GrowthPoint, Information, KeyReport,

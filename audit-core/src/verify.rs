@@ -14,6 +14,7 @@ pub(crate) mod entries;
 pub(crate) mod finding;
 mod growth;
 mod keys;
+pub(crate) mod life;
 mod outside;
 pub(crate) mod policy;
 pub(crate) mod report;

@@ -13,6 +13,7 @@
 mod append;
 mod backend;
 mod bundle;
+mod chains;
 mod checkpoint;
 mod erasure;
 mod error;

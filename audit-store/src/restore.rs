@@ -7,7 +7,6 @@ use crate::append::write::Group;
 use crate::append::{AppendError, Receipt};
 use crate::backend::Backend;
 use crate::backend::rows::ChainRow;
-use crate::checkpoint::chain_ids;
 use crate::erasure::ErasureError;
 use crate::journal::{Journal, Store};
 use crate::publish::{CheckpointPlace, HistoryError, compare, origin, published, verify_open};
@@ -68,18 +67,8 @@ impl<DB: Backend> Journal<DB> {
     pub async fn declare_restored(&self, actor: Actor) -> Result<Vec<DeclaredLoss>, RestoreError> {
         let store = &self.store;
         let mut declared = Vec::new();
-        for round in store.rounds().await? {
-            let mut after = 0;
-            loop {
-                let mut conn = store.read_in(round.as_deref()).await?;
-                let rows = DB::chains_after(&mut conn, &store.schema, after).await?;
-                drop(conn);
-                let Some((last, _, _)) = rows.last() else { break };
-                after = *last;
-                for chain in chain_ids(store, rows) {
-                    declared.extend(store.declare(&chain, &actor).await?);
-                }
-            }
+        for (_, chain) in store.all_chains().await? {
+            declared.extend(store.declare(&chain, &actor).await?);
         }
         if declared.is_empty() {
             return Err(RestoreError::NothingLost);

@@ -39,10 +39,16 @@ type Role = dyn Fn(&ActorView<'_>) -> String + Send + Sync;
 #[derive(Clone)]
 pub struct SubjectScope {
     tenant: String,
-    subject: String,
+    subject: Whom,
     actor: Option<Actor>,
     targets: Vec<Target>,
     role: Arc<Role>,
+}
+
+#[derive(Clone)]
+enum Whom {
+    Id(String),
+    Ref(SubjectRef),
 }
 
 impl SubjectScope {
@@ -50,13 +56,19 @@ impl SubjectScope {
     /// kind of actor they are.
     #[must_use]
     pub fn new(tenant: impl Into<String>, subject: impl Into<String>) -> Self {
-        Self {
-            tenant: tenant.into(),
-            subject: subject.into(),
-            actor: None,
-            targets: Vec::new(),
-            role: Arc::new(|actor| actor.kind.as_str().to_owned()),
-        }
+        Self::of(tenant.into(), Whom::Id(subject.into()))
+    }
+
+    /// The same for somebody who is known by the pseudonym in the journal: an erased person, whose id
+    /// it does not have any more.
+    #[must_use]
+    pub fn of_ref(tenant: impl Into<String>, subject: SubjectRef) -> Self {
+        Self::of(tenant.into(), Whom::Ref(subject))
+    }
+
+    fn of(tenant: String, subject: Whom) -> Self {
+        let role = Arc::new(|actor: &ActorView<'_>| actor.kind.as_str().to_owned());
+        Self { tenant, subject, actor: None, targets: Vec::new(), role }
     }
 
     /// Who also acted under this id.
@@ -235,7 +247,10 @@ impl<DB: Backend> Store<DB> {
             return Err(ReadPrivateError::ErasuresOwed);
         }
         let mut conn = self.read(&scope.tenant).await?;
-        let subject = self.subject_ref(&mut conn, &scope.tenant, &scope.subject).await?;
+        let subject = match &scope.subject {
+            Whom::Id(id) => self.subject_ref(&mut conn, &scope.tenant, id).await?,
+            Whom::Ref(subject) => Some(*subject),
+        };
         let mut chains = Vec::new();
         for (id, series) in DB::chains_of(&mut conn, &self.schema, &scope.tenant).await? {
             let chain = ChainId::new(&scope.tenant, &series)

@@ -6,6 +6,7 @@ use std::fmt;
 use serde::Serialize;
 
 use super::finding::{Finding, FindingCode};
+use super::life::LifeEvent;
 use crate::{ChainId, Timestamp};
 
 /// The one word that sums a report up.
@@ -259,6 +260,12 @@ pub struct ChainReport {
     pub keys: Vec<KeyReport>,
     /// A bounded sample of its growth, evenly spread over the seqs.
     pub growth: Vec<GrowthPoint>,
+    /// What the chain records of its life, oldest first: what was removed, held and erased.
+    pub life: Vec<LifeEvent>,
+    /// How many older such records are not in `life`.
+    pub life_left_out: u64,
+    /// The ids of the legal holds in force at its end.
+    pub holds_in_force: Vec<String>,
     /// Whether a hold on a subject or a target was placed: records sealed later under it are
     /// protected by the library and the database, which the chain alone cannot show.
     pub holds_beyond_the_chain: bool,
@@ -395,6 +402,9 @@ mod tests {
             checkpoints: vec![],
             keys: vec![],
             growth: vec![],
+            life: vec![],
+            life_left_out: 0,
+            holds_in_force: vec![],
             holds_beyond_the_chain: false,
         }
     }

@@ -7,6 +7,7 @@ use std::collections::BTreeMap;
 
 use super::finding::{Evidence, EvidenceSource, Finding, FindingCode};
 use super::keys::Keys;
+use super::life::Life;
 use super::policy::AuditorPolicy;
 use super::runs::SeqRuns;
 use super::undisclosed::Undisclosed;
@@ -78,6 +79,7 @@ pub(crate) struct Rules {
     pub(crate) began: BTreeMap<u64, u64>,
     pub(crate) restored: Vec<(u64, Restored)>,
     pub(crate) accepted: Vec<u64>,
+    pub(crate) life: Life,
 }
 
 impl Rules {
@@ -104,6 +106,7 @@ impl Rules {
             began: BTreeMap::from([(1, 0)]),
             restored: Vec::new(),
             accepted: Vec::new(),
+            life: Life::default(),
         }
     }
 
@@ -204,6 +207,7 @@ impl Rules {
         keys: &mut Keys,
         report: &mut impl FnMut(Finding),
     ) {
+        self.life.push(seq, at, &reserved);
         match reserved {
             Reserved::Opened { key, name } => {
                 if seq == 0 {

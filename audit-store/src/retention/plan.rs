@@ -1,7 +1,5 @@
 //! The plans of tenants: what they are, and what a change of one says in each chain.
 
-use std::collections::BTreeSet;
-
 use audit_core::{
     Actor, Applies, ChainId, Event, Reserved, RetentionRule, RetentionSchedule, Timestamp,
 };
@@ -124,34 +122,6 @@ impl<DB: Backend> Journal<DB> {
 }
 
 impl<DB: Backend> Store<DB> {
-    /// The chains of all tenants, or of the one that the handle is for, in the order of their ids.
-    pub(super) async fn all_chains(&self) -> Result<Vec<(i64, ChainId)>, AppendError> {
-        let corrupt = |_| AppendError::Corrupt { what: "a chain's name" };
-        let mut all = Vec::new();
-        for round in self.rounds().await? {
-            let mut after = 0;
-            loop {
-                let mut conn = self.read_in(round.as_deref()).await?;
-                let chains = DB::chains_after(&mut conn, &self.schema, after).await?;
-                let Some((last, ..)) = chains.last() else { break };
-                after = *last;
-                for (id, tenant, series) in chains {
-                    if self.admit(&tenant).is_ok() {
-                        all.push((id, ChainId::new(&tenant, &series).map_err(corrupt)?));
-                    }
-                }
-            }
-        }
-        all.sort_unstable_by_key(|(id, _)| *id);
-        Ok(all)
-    }
-
-    /// The tenants that have chains, or the one that the handle is for.
-    pub(super) async fn tenants(&self) -> Result<BTreeSet<String>, AppendError> {
-        let chains = self.all_chains().await?;
-        Ok(chains.into_iter().map(|(_, chain)| chain.tenant().to_owned()).collect())
-    }
-
     async fn apply(
         &self,
         schedule: &RetentionSchedule,

@@ -28,9 +28,12 @@ pub(crate) struct Cli {
 pub(crate) enum Command {
     CheckProof(CheckProof),
     Export(Export),
+    Holds(Holds),
     Keygen(Keygen),
     Prove(Prove),
+    Retention(Retention),
     Show(Show),
+    Subject(Subject),
     Verify(Verify),
     Vkey(Vkey),
 }
@@ -182,6 +185,68 @@ pub(crate) struct Show {
     /// At most so many.
     #[arg(long, value_name = "N", default_value_t = 50, value_parser = clap::value_parser!(u32).range(1..))]
     pub(crate) limit: u32,
+}
+
+/// Show what a sweep would remove now, by the schedules that the chains record. Removes nothing.
+#[derive(Debug, Args)]
+pub(crate) struct Retention {
+    /// sqlite:PATH or postgres://…
+    #[arg(value_name = "DATABASE", value_parser = parse::<Database>)]
+    pub(crate) database: Database,
+    /// Only this tenant.
+    #[arg(long, value_name = "TENANT")]
+    pub(crate) tenant: Option<String>,
+    /// As if it were this moment.
+    #[arg(long, value_name = "TIME", value_parser = time)]
+    pub(crate) at: Option<Timestamp>,
+    /// Print JSON.
+    #[arg(long)]
+    pub(crate) json: bool,
+}
+
+/// Show the legal holds in force.
+#[derive(Debug, Args)]
+pub(crate) struct Holds {
+    /// sqlite:PATH or postgres://…
+    #[arg(value_name = "DATABASE", value_parser = parse::<Database>)]
+    pub(crate) database: Database,
+    /// Only this tenant.
+    #[arg(long, value_name = "TENANT")]
+    pub(crate) tenant: Option<String>,
+    /// Print JSON.
+    #[arg(long)]
+    pub(crate) json: bool,
+}
+
+/// Show what a tenant's chains hold about one person.
+#[derive(Debug, Args)]
+pub(crate) struct Subject {
+    /// sqlite:PATH or postgres://…
+    #[arg(value_name = "DATABASE", value_parser = parse::<Database>)]
+    pub(crate) database: Database,
+    /// The tenant.
+    #[arg(long, value_name = "TENANT")]
+    pub(crate) tenant: String,
+    /// The person, by the host's own id.
+    #[arg(
+        long,
+        value_name = "ID",
+        required_unless_present = "subject",
+        conflicts_with = "subject"
+    )]
+    pub(crate) id: Option<String>,
+    /// The person, by the pseudonym in the journal (32 hexadecimal digits).
+    #[arg(long = "ref", value_name = "REF", id = "subject")]
+    pub(crate) subject: Option<audit_core::SubjectRef>,
+    /// The person also acted under this id: TYPE:ID. An id alone is a user's.
+    #[arg(long, value_name = "TYPE:ID")]
+    pub(crate) actor: Option<String>,
+    /// Show the values of the person's private fields, too.
+    #[arg(long)]
+    pub(crate) values: bool,
+    /// Print JSON, an entry a line, with the values.
+    #[arg(long)]
+    pub(crate) json: bool,
 }
 
 /// Print the key that one chain's checkpoints are checked with, for witnesses and policies.

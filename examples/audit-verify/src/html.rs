@@ -1,6 +1,7 @@
 //! The report as one page that an auditor can file and print.
 
 mod chart;
+mod life;
 mod page;
 
 use askama::Template;
@@ -64,6 +65,8 @@ fn page(report: &VerificationReport, circumstances: &Circumstances) -> Page {
         information: information(report),
         chains: report.chains.iter().map(chain_row).collect(),
         chart: chart::svg(&report.chains.iter().map(growth).collect::<Vec<_>>()),
+        life_left_out: life::left_out(report),
+        life: life::rows(report),
         keys: key_rows(report),
         checkpoints_left_out: report.counts.checkpoints.saturating_sub(count(listed)),
         checkpoints: checkpoints.into_iter().take(LISTED).collect(),

@@ -4,11 +4,15 @@ mod check_proof;
 mod cli;
 mod database;
 mod export;
+mod holds;
 mod html;
 mod keygen;
 mod prove;
+mod retention;
 mod show;
 mod source;
+mod subject;
+mod table;
 mod text;
 mod verify;
 
@@ -30,6 +34,9 @@ async fn dispatch(command: Command) -> Result<u8, Failure> {
     match command {
         Command::CheckProof(arguments) => check_proof::check_proof(&arguments, style, &mut out),
         Command::Export(arguments) => export::export(&arguments, &mut out).await,
+        Command::Holds(arguments) => holds::holds(&arguments, style, &mut out).await,
+        Command::Retention(arguments) => retention::retention(&arguments, style, &mut out).await,
+        Command::Subject(arguments) => subject::subject(&arguments, style, &mut out).await,
         Command::Keygen(arguments) => keygen::keygen(&arguments, &mut out),
         Command::Vkey(arguments) => keygen::vkey(&arguments, &mut out),
         Command::Verify(arguments) => verify::verify(&arguments, style, &mut out).await,

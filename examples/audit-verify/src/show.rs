@@ -74,7 +74,7 @@ fn query(arguments: &Show) -> Result<Query, Failure> {
     Ok(query)
 }
 
-fn parse_actor(text: &str) -> Result<Actor, Failure> {
+pub(crate) fn parse_actor(text: &str) -> Result<Actor, Failure> {
     Ok(match text.split_once(':') {
         None => Actor::user(text),
         Some(("user", id)) => Actor::user(id),

@@ -19,6 +19,12 @@ impl Style {
         Self { colours: std::io::stdout().is_terminal() && set("NO_COLOR").is_none() && !dumb }
     }
 
+    /// Without colours, for a file.
+    #[must_use]
+    pub const fn plain() -> Self {
+        Self { colours: false }
+    }
+
     /// Important.
     #[must_use]
     pub fn bold<T: fmt::Display>(self, text: T) -> Painted<T> {
@@ -114,12 +120,32 @@ pub fn grouped(number: u64) -> String {
 /// `1 finding`, `2,900 findings`.
 #[must_use]
 pub fn number_of(number: u64, what: &str) -> String {
-    format!("{} {what}{}", grouped(number), if number == 1 { "" } else { "s" })
+    let number_and = grouped(number);
+    if number == 1 {
+        return format!("{number_and} {what}");
+    }
+    match what.strip_suffix('y') {
+        Some(stem) => format!("{number_and} {stem}ies"),
+        None if what.ends_with("ch") => format!("{number_and} {what}es"),
+        None => format!("{number_and} {what}s"),
+    }
 }
 
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn words_agree_with_their_number() {
+        for (number, what, text) in [
+            (1, "entry", "1 entry"),
+            (2, "entry", "2 entries"),
+            (0, "batch", "0 batches"),
+            (1_000, "row", "1,000 rows"),
+        ] {
+            assert_eq!(number_of(number, what), text);
+        }
+    }
 
     #[test]
     fn numbers_are_grouped() {

@@ -141,6 +141,7 @@ impl ChainVerifier {
         } else {
             Verdict::Intact
         };
+        let (life, life_left_out) = self.rules.life.finish();
         ChainReport {
             chain: self.chain,
             journal: self.rules.journal.unwrap_or_default(),
@@ -158,6 +159,9 @@ impl ChainVerifier {
             checkpoints: self.checkpoints.reports(),
             keys: self.keys.report(),
             growth: self.growth.finish(),
+            life,
+            life_left_out,
+            holds_in_force: self.rules.holds.in_force().map(str::to_owned).collect(),
             holds_beyond_the_chain: self.rules.holds.beyond_the_chain(),
         }
     }

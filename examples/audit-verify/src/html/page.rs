@@ -20,6 +20,10 @@ pub(crate) struct Page {
     pub(crate) chains: Vec<ChainRow>,
     /// SVG, or empty where nothing grew.
     pub(crate) chart: String,
+    /// What the chains record of removals, holds and erasures.
+    pub(crate) life: Vec<LifeRow>,
+    /// Such records beyond those listed.
+    pub(crate) life_left_out: u64,
     pub(crate) keys: Vec<KeyRow>,
     pub(crate) checkpoints: Vec<CheckpointRow>,
     /// Checkpoints beyond those listed.
@@ -79,6 +83,18 @@ pub(crate) struct ChainRow {
     pub(crate) incarnation: u64,
 }
 
+/// Something that a chain records of its life.
+#[derive(Debug)]
+pub(crate) struct LifeRow {
+    pub(crate) chain: String,
+    pub(crate) seq: String,
+    pub(crate) at: String,
+    pub(crate) kind: &'static str,
+    pub(crate) text: String,
+    /// A hold that is still in force.
+    pub(crate) open: bool,
+}
+
 /// A key and why it is believed.
 #[derive(Debug)]
 pub(crate) struct KeyRow {
@@ -131,6 +147,8 @@ mod tests {
             }],
             chains: vec![],
             chart: String::new(),
+            life: vec![],
+            life_left_out: 0,
             keys: vec![],
             checkpoints: vec![],
             checkpoints_left_out: 0,
