@@ -16,6 +16,7 @@ pub(crate) mod append;
 pub(crate) mod dispose;
 pub(crate) mod hold;
 pub(crate) mod index;
+pub(crate) mod key;
 #[cfg(feature = "postgres")]
 pub(crate) mod postgres;
 pub(crate) mod proof;
@@ -49,6 +50,7 @@ pub trait Backend:
     + hold::HoldSql
     + stage::StageSql
     + index::IndexSql
+    + key::KeySql
     + read::ReadSql
     + retention::RetentionSql
     + rows::RowsSql

@@ -1,7 +1,8 @@
 //! Signing checkpoints: of committed state only, and never two that contradict each other.
 
 use audit_core::{
-    ChainId, Checkpoint, CompactRange, Origin, SignedCheckpoint, TileId, Timestamp, partial_tiles,
+    ChainId, Checkpoint, CompactRange, Origin, SignedCheckpoint, TileId, Timestamp, VerifierKey,
+    partial_tiles,
 };
 use sqlx::Transaction;
 
@@ -10,6 +11,7 @@ use crate::backend::rows::{ChainRow, CheckpointRow};
 use crate::backend::{Backend, integer};
 use crate::error::DatabaseError;
 use crate::journal::{Journal, Store};
+use crate::keys::{KnownKey, known_keys};
 use crate::proof::read_nodes;
 use crate::publish::{
     CheckpointPlace, CheckpointSigner, HistoryError, PublishReport, SigningError, SinkError,
@@ -185,9 +187,11 @@ impl<DB: Backend> Round<'_, DB> {
             return Ok(None);
         }
         let newest = DB::newest_checkpoint(&mut self.tx, schema, id, row.incarnation).await?;
+        // After the size was read: a key that is in force now was so for all these entries.
+        let keys = known_keys::<DB>(&mut self.tx, schema, &self.store.key).await?;
         let stored = match newest {
             Some(newest) => Some(
-                trusted(self.store, &self.origin, CheckpointPlace::Database, newest.note)
+                trusted(&keys, &self.origin, CheckpointPlace::Database, newest.note)
                     .map_err(SigningError::History)?,
             ),
             None => None,
@@ -202,6 +206,7 @@ impl<DB: Backend> Round<'_, DB> {
             Some(signed) if Ok(signed.checkpoint().head.size) == u64::try_from(row.size) => {
                 Ok(Some(signed))
             }
+            _ if is_retired(&self.signer.verifier(), &keys) => Err(SigningError::KeyRetired),
             _ => self.sign(&row).await.map(Some),
         }
     }
@@ -273,6 +278,10 @@ impl<DB: Backend> Round<'_, DB> {
         let bytes: Vec<u8> = hashes.iter().flat_map(|hash| *hash.as_bytes()).collect();
         Ok(DB::insert_tile(&mut self.tx, schema, (row.id, self.chain), place, &bytes).await?)
     }
+}
+
+fn is_retired(signer: &VerifierKey, keys: &[KnownKey]) -> bool {
+    keys.iter().any(|known| known.key == *signer && known.retired.is_some())
 }
 
 async fn incarnation<DB: Backend>(store: &Store<DB>, chain: &ChainId) -> Result<i64, SigningError> {

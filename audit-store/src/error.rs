@@ -149,7 +149,13 @@ pub enum OpenError {
     /// journal's creation on.
     #[error("the directory of data subjects is kept without a key")]
     DirectoryNotKeyed,
-    /// The journal was created with another key than the signer's.
+    /// The signer's key was retired: it signs no more.
+    #[error("the key {key} was retired")]
+    KeyRetired {
+        /// The signer's verifier key.
+        key: String,
+    },
+    /// The journal was created with another key than the signer's, which was not added since.
     #[error("the journal's key is {stored}, the signer's is {given}")]
     KeyMismatch {
         /// The verifier key the journal was created with.

@@ -15,6 +15,7 @@ use crate::error::{DatabaseError, OpenError};
 use crate::index::task::Follower;
 use crate::journal::kept::Kept;
 use crate::journal::options::JournalOptions;
+use crate::keys::{check_signer, known_keys};
 use crate::migrate::{self, MigrationText, State};
 use crate::publish::{Gate, Publisher, verify_open};
 use crate::subject::Subjects;
@@ -85,7 +86,7 @@ pub(crate) struct Store<DB: Backend> {
     pub(crate) kept: Kept<DB>,
     pub(crate) schema: Schema,
     pub(crate) options: JournalOptions,
-    /// The journal's verifier key, as it stands in the database.
+    /// The journal's first verifier key, as it stands in the database.
     pub(crate) key: String,
     /// The tenant that the handle is for, where it is for one.
     pub(crate) bound: Option<String>,
@@ -173,7 +174,8 @@ impl<DB: Backend> Journal<DB> {
         &self.store.pool
     }
 
-    /// The journal's verifier key (a vkey of the signed-note format).
+    /// The verifier key that the journal was created with (a vkey of the signed-note format). Which
+    /// others there are, and whether it is retired, [`keys`](Self::keys) says.
     #[must_use]
     pub fn key(&self) -> &str {
         &self.store.key
@@ -218,14 +220,13 @@ impl<DB: Backend> Journal<DB> {
         let mut conn = writer.acquire().await?;
         let row = DB::journal_row(&mut conn, &schema).await?.ok_or(OpenError::NotAJournal)?;
         let (bound, directory) = tenancy::open::check::<DB>(&mut conn, &schema, options).await?;
+        let keys = known_keys::<DB>(&mut conn, &schema, &row.key).await?;
         drop(conn);
         if row.name != options.name.as_str() {
             return Err(OpenError::NameMismatch { stored: row.name, given: options.name.clone() });
         }
-        if let Some(given) = options.signer.as_ref().map(|signer| signer.verifier().to_string())
-            && given != row.key
-        {
-            return Err(OpenError::KeyMismatch { stored: row.key, given });
+        if let Some(signer) = &options.signer {
+            check_signer(&signer.verifier(), &keys, &row.key)?;
         }
         if let Some(policy) = &options.quorum
             && !can_satisfy(policy, &options.witnesses)

@@ -21,6 +21,7 @@ mod export;
 mod hold;
 mod index;
 mod journal;
+mod keys;
 mod maintain;
 mod migrate;
 mod private;
@@ -104,6 +105,9 @@ pub use publish::{
 pub use witness::{CheckpointWitness, WitnessAnswer, WitnessError};
 #[cfg(feature = "witness")]
 pub use witness::{HttpWitness, WitnessSetupError};
+
+// The keys that sign.
+pub use keys::{JournalKey, KeyChangeError};
 
 // Proofs.
 pub use proof::{ProveError, ProvenConsistency, ProvenInclusion, ReadNodesError};

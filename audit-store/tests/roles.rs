@@ -109,6 +109,9 @@ const PASSING: [&str; 10] = [
     "staged",
 ];
 
+/// What a custodian moves forward, and the database lets move no other way.
+const FORWARD: [(&str, &str); 2] = [("key", "covered"), ("key", "retired")];
+
 /// Of the migrations and settings there is one for the whole journal; only the owner could write it.
 const OWNERS: [&str; 1] = ["_audit_store_migrations"];
 
@@ -134,6 +137,9 @@ fn nothing_that_stands_is_changed_or_removed_by_plain_sql() {
                     let nothing = is_owner && deleted == Ok(0);
                     assert!(refused.contains(&deleted) || nothing, "{role} {table}: {deleted:?}");
                     for column in columns(&mut conn, &table).await {
+                        if *role == cast.custodian && FORWARD.contains(&(&*table, &*column)) {
+                            continue;
+                        }
                         let sql = format!("UPDATE audit.{table} SET {column} = {column}");
                         let updated = answer(&mut conn, &sql).await;
                         let nothing = is_owner && updated == Ok(0);

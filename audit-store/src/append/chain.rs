@@ -32,7 +32,8 @@ impl<DB: Backend> Store<DB> {
     pub(crate) async fn make_chain(&self, chain: &ChainId) -> Result<Receipt, AppendError> {
         let _turn = self.turn().await;
         let mut tx = self.begin_write_for(chain.tenant()).await?;
-        // Not while somebody of the tenant is being erased.
+        // Not while a key is added or retired, or somebody of the tenant is being erased.
+        DB::lock_keys(&mut tx, &self.schema, true).await?;
         DB::lock_tenant(&mut tx, &self.schema, chain.tenant()).await?;
         let now = self.options.clock.now();
         let inserted = DB::insert_chain(&mut tx, &self.schema, chain, now.as_micros()).await?;
@@ -61,6 +62,7 @@ impl<DB: Backend> Store<DB> {
         group: &Group,
         written: Written,
     ) -> Result<Written, AppendError> {
+        let written = self.begin_keys(tx, group, written).await?;
         let written = self.begin_schedule(tx, group, written).await?;
         self.repeat_holds(tx, group, written).await
     }

@@ -4,6 +4,7 @@ pub(crate) mod append;
 pub(crate) mod dispose;
 pub(crate) mod hold;
 pub(crate) mod index;
+pub(crate) mod key;
 pub(crate) mod offboard;
 pub(crate) mod proof;
 pub(crate) mod read;

@@ -27,13 +27,13 @@ pub struct BundleOptions {
 }
 
 impl BundleOptions {
-    /// Everything, with the journal's own key, packed where it is an archive.
+    /// Everything, with the journal's own keys, packed where it is an archive.
     #[must_use]
     pub fn new() -> Self {
         Self::default()
     }
 
-    /// One more key in `keys.txt`; without any, the journal's own is written there. An auditor
+    /// One more key in `keys.txt`; without any, the journal's own are written there. An auditor
     /// trusts his own copy, so the file is a convenience.
     #[must_use]
     pub fn key(mut self, key: VerifierKey) -> Self {
@@ -164,8 +164,9 @@ async fn make<DB: Backend>(
     }
     let mut manifest = lines.manifest(&reader);
     manifest.checkpoint = write_checkpoints(&mut reader, &writer.work, &mut manifest).await?;
-    let keys = match &*options.keys {
-        [] => format!("{}\n", reader.store().key),
+    let known = reader.store().stored_keys().await?;
+    let keys: String = match &*options.keys {
+        [] => known.iter().map(|known| format!("{}\n", known.key)).collect(),
         keys => keys.iter().map(|key| format!("{key}\n")).collect(),
     };
     reader.end().await?;

@@ -3,7 +3,7 @@
 use std::sync::Arc;
 use std::time::Duration;
 
-use audit_core::{Clock, JournalName, RetentionSchedule, SystemClock, TrustPolicy};
+use audit_core::{Clock, JournalName, RetentionSchedule, SystemClock, TrustPolicy, VerifierKey};
 
 use crate::erasure::ledger::ErasureLedger;
 use crate::private::PrivateFieldSealer;
@@ -20,6 +20,7 @@ pub struct JournalOptions {
     pub(crate) sinks: Vec<Arc<dyn CheckpointSink>>,
     pub(crate) witnesses: Vec<Arc<dyn CheckpointWitness>>,
     pub(crate) quorum: Option<TrustPolicy>,
+    pub(crate) also_signed_by: Vec<VerifierKey>,
     pub(crate) clock: Arc<dyn Clock>,
     pub(crate) schema: String,
     pub(crate) tenancy: Tenancy,
@@ -66,6 +67,7 @@ impl JournalOptions {
             sinks: Vec::new(),
             witnesses: Vec::new(),
             quorum: None,
+            also_signed_by: Vec::new(),
             clock: Arc::new(SystemClock),
             schema: Self::SCHEMA.to_owned(),
             tenancy: Tenancy::default(),
@@ -120,6 +122,14 @@ impl JournalOptions {
     #[must_use]
     pub fn publish_only_with(mut self, policy: TrustPolicy) -> Self {
         self.quorum = Some(policy);
+        self
+    }
+
+    /// A key by which checkpoints outside may be signed though the database does not know it: one
+    /// that was added after the backup which was restored. Nothing is signed with it.
+    #[must_use]
+    pub fn also_signed_by(mut self, key: VerifierKey) -> Self {
+        self.also_signed_by.push(key);
         self
     }
 

@@ -203,6 +203,9 @@ pub enum SigningError {
     /// The history and an earlier checkpoint do not go together. Nothing was signed.
     #[error("signing would contradict what is known")]
     History(#[source] HistoryError),
+    /// The signer's key was retired since the journal was opened. Nothing was signed.
+    #[error("the signer's key was retired")]
+    KeyRetired,
     /// The journal was opened without a signer.
     #[error("the journal was opened without a signer")]
     NoSigner,

@@ -2,11 +2,12 @@
 
 use std::sync::Arc;
 
-use audit_core::{ChainId, CheckpointError, Origin, SignedCheckpoint, TreeHead, VerifierKey};
+use audit_core::{ChainId, CheckpointError, Origin, SignedCheckpoint, TreeHead};
 
 use crate::backend::Backend;
 use crate::backend::rows::ChainRow;
 use crate::journal::Store;
+use crate::keys::KnownKey;
 use crate::proof::head_at;
 
 use super::error::{CheckpointPlace, HistoryError};
@@ -18,11 +19,15 @@ pub(crate) async fn published<DB: Backend>(
     origin: &Origin,
 ) -> Result<Vec<(CheckpointPlace, SignedCheckpoint)>, HistoryError> {
     let mut known = Vec::new();
+    if store.options.sinks.is_empty() {
+        return Ok(known);
+    }
+    let keys = store.known_keys().await?;
     for sink in &store.options.sinks {
         let place = CheckpointPlace::Sink(sink.name().to_owned());
         match sink.newest(origin).await {
             Ok(Newest::Checkpoint(note)) => {
-                let signed = trusted(store, origin, place.clone(), note)?;
+                let signed = trusted(&keys, origin, place.clone(), note)?;
                 known.push((place, signed));
             }
             Ok(Newest::Nothing | Newest::WriteOnly) => {}
@@ -63,9 +68,10 @@ fn unreachable(sink: &dyn CheckpointSink, source: SinkError) -> HistoryError {
     HistoryError::Unreachable { sink: sink.name().to_owned(), source: Arc::new(source) }
 }
 
-/// A note as a checkpoint of this origin, signed by the journal's key.
-pub(crate) fn trusted<DB: Backend>(
-    store: &Store<DB>,
+/// A note as a checkpoint of this origin, signed by one of the journal's keys: by one that was
+/// retired, too, for what it signed before then.
+pub(crate) fn trusted(
+    keys: &[KnownKey],
     origin: &Origin,
     place: CheckpointPlace,
     note: String,
@@ -76,10 +82,16 @@ pub(crate) fn trusted<DB: Backend>(
         note: note.clone(),
         source,
     };
-    let key: VerifierKey = store.key.parse().map_err(|_| untrusted(CheckpointError::Key))?;
     let signed = SignedCheckpoint::parse(&note).map_err(untrusted)?;
-    let checkpoint = signed.verify(&key).map_err(untrusted)?;
-    if checkpoint.origin == *origin { Ok(signed) } else { Err(untrusted(CheckpointError::Key)) }
+    let mut refused = CheckpointError::Key;
+    for known in keys {
+        match signed.verify(&known.key) {
+            Ok(checkpoint) if checkpoint.origin == *origin => return Ok(signed),
+            Ok(_) => {}
+            Err(error) => refused = error,
+        }
+    }
+    Err(untrusted(refused))
 }
 
 /// Compares a chain with one checkpoint of its incarnation: it must be a continuation of it.

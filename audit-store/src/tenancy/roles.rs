@@ -13,7 +13,7 @@ pub enum JournalRole {
     Appender,
     /// Reads all but the directory of data subjects, and writes nothing.
     Auditor,
-    /// An appender that may also prune, erase and hold. The database lets go only what the journal's
+    /// An appender that may also prune, erase and hold, and add and retire keys. The database lets go only what the journal's
     /// own entries account for.
     Custodian,
 }
@@ -78,6 +78,8 @@ const CUSTODIAN: &[&str] = &[
     "INSERT ON {s}.plan, {s}.permit",
     "UPDATE (plan, since) ON {s}.plan",
     "UPDATE (seq) ON {s}.permit",
+    "INSERT ON {s}.key",
+    "UPDATE (covered, retired) ON {s}.key",
 ];
 
 impl RolesSql {

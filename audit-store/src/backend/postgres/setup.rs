@@ -43,6 +43,7 @@ impl SetupSql for Postgres {
             "retention",
             include_str!("../../../migrations/postgres/0008_retention.sql"),
         ),
+        MigrationText::new(9, "key", include_str!("../../../migrations/postgres/0009_key.sql")),
     ];
 
     /// Whatever the role's default, and so that a lock's waiter reads what its holder wrote.

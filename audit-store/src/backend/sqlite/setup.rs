@@ -40,6 +40,7 @@ impl SetupSql for Sqlite {
             "retention",
             include_str!("../../../migrations/sqlite/0008_retention.sql"),
         ),
+        MigrationText::new(9, "key", include_str!("../../../migrations/sqlite/0009_key.sql")),
     ];
 
     const BEGIN: &'static str = "BEGIN IMMEDIATE";
