@@ -49,7 +49,7 @@ pub enum KeyChangeError {
     /// is missing; until then it is not [covered](JournalKey::covered).
     #[error("the key is added, but not every chain has a checkpoint over that")]
     NotCovered(#[source] SigningError),
-    /// The handle is for one tenant, and keys are the whole journal's.
+    /// The handle is for one tenant of several, and keys are the whole journal's.
     #[error("the journal is open for one tenant only")]
     OneTenant,
     /// A key that was retired stays so.
@@ -241,8 +241,7 @@ impl<DB: Backend> Store<DB> {
     }
 
     fn may_change_keys(&self) -> Result<(), KeyChangeError> {
-        self.gate.check().map_err(AppendError::History)?;
-        if self.bound.is_some() { Err(KeyChangeError::OneTenant) } else { Ok(()) }
+        Ok(self.gate.check().map_err(AppendError::History)?)
     }
 
     /// Signs every chain, and notes that a key is vouched for by it.
@@ -313,6 +312,11 @@ impl<'a, DB: Backend> Change<'a, DB> {
         let turn = store.turn_alone().await;
         let mut tx = store.begin_write().await?;
         DB::lock_keys(&mut tx, &store.schema, false).await?;
+        // A journal that is one tenant's for good has only that tenant's chains.
+        if store.bound.is_some() && DB::tenancy_row(&mut tx, &store.schema).await?.tenant.is_none()
+        {
+            return Err(KeyChangeError::OneTenant);
+        }
         Ok(Self { store, tx, now: store.options.clock.now(), _turn: turn })
     }
 

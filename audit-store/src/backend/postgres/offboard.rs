@@ -9,7 +9,7 @@ use crate::backend::tenancy::TenancySql;
 
 /// Beside the tables of tenants: what tells whose journal it is, and that it is being dropped. They go
 /// last, so that a run that was cut off is gone on with.
-const LAST: &[&str] = &["journal", "tenancy", "leaving", "_audit_store_migrations"];
+const LAST: &[&str] = &["key", "journal", "tenancy", "leaving", "_audit_store_migrations"];
 
 /// The functions and domains that the migrations make.
 const FUNCTIONS: &[&str] = &[
