@@ -95,6 +95,10 @@ pub trait Engine: Send + Sync + 'static {
     fn begin(
         pool: &Pool<Self::Db>,
     ) -> impl Future<Output = sqlx::Transaction<'static, Self::Db>> + Send;
+    /// How many bytes the database takes on its disk.
+    fn bytes(pool: &Pool<Self::Db>) -> impl Future<Output = i64> + Send;
+    /// Gives back to the file system what the database takes and does not need.
+    fn vacuum(pool: &Pool<Self::Db>) -> impl Future<Output = ()> + Send;
     /// The first page of an answer.
     fn plain_ask(pool: &Pool<Self::Db>, question: &Question) -> impl Future<Output = usize> + Send;
 }
@@ -164,6 +168,20 @@ impl Engine for InSqlite {
         sqlx::query_scalar("SELECT sqlite_version()").fetch_one(pool).await.expect("a version")
     }
 
+    async fn bytes(pool: &Pool<Sqlite>) -> i64 {
+        sqlx::query("PRAGMA wal_checkpoint(TRUNCATE)").execute(pool).await.expect("truncated");
+        sqlx::query_scalar(
+            "SELECT page_count * page_size FROM pragma_page_count(), pragma_page_size()",
+        )
+        .fetch_one(pool)
+        .await
+        .expect("a size")
+    }
+
+    async fn vacuum(pool: &Pool<Sqlite>) {
+        sqlx::query("VACUUM").execute(pool).await.expect("vacuumed");
+    }
+
     async fn begin(pool: &Pool<Sqlite>) -> sqlx::Transaction<'static, Sqlite> {
         pool.begin_with("BEGIN IMMEDIATE").await.expect("begun")
     }
@@ -192,6 +210,17 @@ impl Engine for InPostgres {
 
     async fn version(pool: &Pool<Postgres>) -> String {
         sqlx::query_scalar("SHOW server_version").fetch_one(pool).await.expect("a version")
+    }
+
+    async fn bytes(pool: &Pool<Postgres>) -> i64 {
+        sqlx::query_scalar("SELECT pg_database_size(current_database())")
+            .fetch_one(pool)
+            .await
+            .expect("a size")
+    }
+
+    async fn vacuum(pool: &Pool<Postgres>) {
+        sqlx::query("VACUUM FULL").execute(pool).await.expect("vacuumed");
     }
 
     async fn begin(pool: &Pool<Postgres>) -> sqlx::Transaction<'static, Postgres> {

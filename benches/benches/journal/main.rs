@@ -14,6 +14,7 @@
 mod batch;
 mod memory;
 mod proof;
+mod prune;
 mod query;
 mod shared;
 mod single;
@@ -24,8 +25,8 @@ use benches::{Engine, InPostgres, InSqlite, Report};
 use world::World;
 
 /// The rows, in the order of the table.
-const ROWS: [&str; 9] =
-    ["batch", "query", "tasks", "single", "shared", "stage", "verify", "proof", "growth"];
+const ROWS: [&str; 10] =
+    ["batch", "query", "tasks", "single", "shared", "stage", "verify", "proof", "growth", "prune"];
 
 fn main() {
     let mut words: Vec<String> =
@@ -92,6 +93,9 @@ async fn run<E: Engine>(words: &[String]) {
         if wanted("memory") {
             memory::run(&world, report).await;
         }
+    }
+    if wanted("prune") {
+        prune::run::<E>(report).await;
     }
     report.print(E::NAME);
 }
