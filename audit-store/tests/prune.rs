@@ -57,8 +57,12 @@ async fn what_is_old_goes_and_all_proofs_stay<T: Place>(db: T) {
     let whole = BundleOptions::default();
     journal.export_bundle(&acme(), folder.path().join("before"), &whole).await.unwrap();
 
-    // What would go.
+    // What would go; whoever may only read may ask, too.
     let dry = journal.prune(&PruneOptions::new().dry_run()).await.unwrap();
+    let reader = db.open(&with(&clock, schedule()).read_only()).await.unwrap();
+    assert_eq!(reader.prune(&PruneOptions::new().dry_run()).await.unwrap(), dry);
+    assert!(reader.prune(&PruneOptions::new()).await.is_err());
+    reader.close().await;
     assert_eq!((dry.dry_run, dry.residue), (true, None));
     assert_eq!(standing::<T>(&journal, &acme()).await.len(), 1_002);
     // Days 0 to 10 are at least ten days old, the last of day 10 stays.
