@@ -7,7 +7,10 @@
 //! - the data map: [`DataMap`] holds what a host declares of the personal data it keeps, and
 //!   `assert_covered` fails a test when a table of a person's data is not declared;
 //! - sources: [`PersonalDataSource`] finds, reads and erases what is a person's, in tables
-//!   (`SqlSource`), in object stores (`ObjectSource`) or wherever else the host has it.
+//!   (`SqlSource`), in object stores (`ObjectSource`) or wherever else the host has it;
+//! - registers: the records of processing that follow from the map, breaches with their clock,
+//!   consents, objections and restrictions, disclosures, backups, each as a [`Register`] that is
+//!   exported as CSV, JSON or a page to read.
 //!
 //! It is not legal advice.
 
@@ -19,6 +22,7 @@
 mod backend;
 mod clock;
 mod data_map;
+mod registers;
 mod source;
 
 // When something is due.
@@ -61,6 +65,15 @@ pub use source::selection::{Identifier, MAX_IDENTIFIERS, Selection, SelectionErr
 pub use source::sql::{SqlSource, SqlSourceError};
 pub use source::walk::{PAGE_SIZE, Pages, apply_all};
 pub use source::{BoxFuture, PersonalDataSource};
+
+// What a controller can be asked to show.
+pub use registers::backup::{BackupError, BackupRegistry, BackupSet};
+pub use registers::breach::{Breach, BreachError, BreachPhase, BreachStep, Risk};
+pub use registers::disclosure::Disclosure;
+pub use registers::preference::{
+    Consent, Permission, Preference, PreferenceError, PreferenceEvent, Preferences,
+};
+pub use registers::{Register, RegisterError};
 
 // The databases.
 #[cfg(any(feature = "sqlite", feature = "postgres"))]

@@ -205,6 +205,35 @@ behaviours! {
             privacy_rights::Remaining::new(1, 0));
     }
 
+    async fn of_two_laws_one_is_over(db) {
+        let world = world(&db).await;
+        let kept = |months| {
+            let since = privacy_rights::SqlName::column("InvoiceDate").unwrap();
+            let period = privacy_rights::Period::Months(months);
+            privacy_rights::Retention::new("x").demanded_by("some law", period, since)
+        };
+        let field = |name: &str, months| {
+            Field::new(name, "x", "y").kept(kept(months)).erased_by(ErasureStrategy::Null)
+        };
+        let declaration = privacy_rights::SourceDeclaration::new(
+            "invoices",
+            privacy_rights::Storage::table("Invoice", "InvoiceId").unwrap(),
+        )
+        .linked(crate::support::by_customer())
+        .field(field("BillingAddress", 12));
+        run(&world.pool, r#"ALTER TABLE "Invoice" ADD COLUMN "Note" VARCHAR(20)"#).await;
+        run(&world.pool, r#"UPDATE "Invoice" SET "Note" = 'x'"#).await;
+        let source = SqlSource::new(world.pool.clone(), declaration.field(field("Note", 600)));
+        let source = source.await.unwrap();
+        // The note is kept for 50 years, the address of no invoice any more.
+        let left = |records, kept| privacy_rights::Remaining::new(records, kept);
+        assert_eq!(source.remaining(&ann(), &step()).await.unwrap(), left(4, 0));
+        let (changed, kept) = erase(&source, &ann(), &step()).await;
+        assert_eq!((changed, kept.len()), (4, 4));
+        assert_eq!(kept[0].fields, ["Note"]);
+        assert_eq!(source.remaining(&ann(), &step()).await.unwrap(), left(4, 4));
+    }
+
     async fn a_hold_keeps_one_record_and_not_the_account(db) {
         let world = world(&db).await;
         let (changed, kept) = erase_under(&*world.lines, &ann(), &step(), &Held("3")).await;

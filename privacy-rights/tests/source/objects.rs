@@ -94,9 +94,17 @@ async fn names_from_hell() {
 #[tokio::test]
 async fn prefixes_that_would_select_others() {
     let store = store().await;
-    for prefix in
-        ["users/{id}", "users/", "{id}x/", "users/u{id}/", "{id}/{id}/", "//{id}/", "", "/"]
-    {
+    for prefix in [
+        "users/{id}",
+        "users/",
+        "{id}x/",
+        "users/u{id}/",
+        "{id}/{id}/",
+        "{id}/x{id}/",
+        "//{id}/",
+        "",
+        "/",
+    ] {
         assert!(ObjectSource::new(declaration(prefix), Arc::clone(&store)).is_err(), "{prefix}");
     }
     ObjectSource::new(declaration("{id}/"), store).unwrap();
