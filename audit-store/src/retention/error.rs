@@ -54,7 +54,7 @@ pub enum PruneError {
     #[error("it is {now}, {limit:?} or more after the newest entry of {newest}")]
     #[non_exhaustive]
     ClockAhead {
-        /// What the clock says, or what the sweep was told.
+        /// What the clock says.
         now: Timestamp,
         /// When the newest entry of the journal was sealed.
         newest: Timestamp,
@@ -82,6 +82,15 @@ pub enum PruneError {
     /// The database failed.
     #[error("the database did not prune")]
     Database(#[from] DatabaseError),
+    /// The sweep was told a time that is still to come. Nothing was pruned.
+    #[error("{now} is still to come: it is {clock}")]
+    #[non_exhaustive]
+    InFuture {
+        /// What the sweep was told.
+        now: Timestamp,
+        /// What the clock says.
+        clock: Timestamp,
+    },
     /// The query index cannot be changed.
     #[error("the query index cannot be rewritten")]
     Index(#[from] PostError),

@@ -39,6 +39,33 @@ impl<DB: Backend> Journal<DB> {
     /// # Errors
     ///
     /// Any [`PruneError`].
+    ///
+    /// # Examples
+    ///
+    /// ```
+    /// # #[cfg(feature = "sqlite")]
+    /// # #[tokio::main(flavor = "current_thread")]
+    /// # async fn main() -> Result<(), Box<dyn std::error::Error>> {
+    /// use audit_core::{Actor, RetentionSchedule, SigningKey};
+    /// use audit_store::{JournalOptions, PruneOptions, SqliteJournal};
+    ///
+    /// let folder = tempfile::tempdir()?;
+    /// let options = JournalOptions::new("audit.example.com".parse()?)
+    ///     .signer(SigningKey::generate("audit.example.com")?)
+    ///     .retention(RetentionSchedule::three_plans());
+    /// let journal = SqliteJournal::create(folder.path().join("journal.db"), &options).await?;
+    /// journal.set_plan("acme", "starter", Actor::service("billing")).await?;
+    /// journal.create_chain(&"acme/default".parse()?).await?;
+    ///
+    /// // Once a day.
+    /// let report = journal.prune(&PruneOptions::new()).await?;
+    /// assert_eq!(report.removed(), 0);
+    /// # journal.close().await;
+    /// # Ok(())
+    /// # }
+    /// # #[cfg(not(feature = "sqlite"))]
+    /// # fn main() {}
+    /// ```
     pub async fn prune(&self, options: &PruneOptions) -> Result<PruneReport, PruneError> {
         let clock = self.store.options.clock.now();
         let now = options.now.unwrap_or(clock);
@@ -138,8 +165,7 @@ impl<DB: Backend> Journal<DB> {
         now: Timestamp,
     ) -> Result<(), PruneError> {
         if now > clock {
-            let limit = std::time::Duration::ZERO;
-            return Err(PruneError::ClockAhead { now, newest: clock, limit });
+            return Err(PruneError::InFuture { now, clock });
         }
         if options.trust_clock {
             return Ok(());
