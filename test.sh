@@ -90,9 +90,9 @@ run_tests --workspace --lib --bins --tests
 if [[ -n $long ]]; then
     echo "== long forms, optimised"
     # All that has one: an optimised build of the rest would take longer than running it.
-    AUDIT_LONG=1 run_tests --release -p stress -p audit-store -p crypto-fields \
+    AUDIT_LONG=1 run_tests --release -p stress -p audit-store -p audit-witness -p crypto-fields \
         --test concurrency --test crash --test million --test append --test query \
-        --test transactions --test rotation_kills --test simulation
+        --test transactions --test rotation_kills --test kills --test simulation
 fi
 
 echo "== documentation"

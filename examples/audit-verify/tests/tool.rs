@@ -10,8 +10,15 @@
 use std::path::{Path, PathBuf};
 use std::process::Command;
 
-use audit_core::{Actor, ChainId, Event, JournalName, Outcome, SigningKey, Target};
+use audit_core::{
+    Actor, AddCheckpoint, ChainId, Clock, CosigningKey, Event, JournalName, Outcome, SigningKey,
+    SystemClock, Target, VerifierKey, WitnessCosignatures,
+};
 use audit_store::sqlx::{self, AssertSqlSafe, Connection};
+use audit_store::{
+    BoxFuture, CheckpointWitness, JournalOptions, PgJournal, SqliteJournal, WitnessAnswer,
+    WitnessError,
+};
 use serde_json::Value;
 use test_support::{TestDatabase, both_databases};
 use tool_support::{AnyJournal, Database, keys, with_journal};
@@ -320,7 +327,82 @@ async fn tables<T: TestDatabase>(db: T) {
     assert_eq!(rows(&["--limit", "5"]), 5);
 }
 
+/// Cosigns whatever it is asked for.
+#[derive(Debug)]
+struct Witness(CosigningKey);
+
+impl CheckpointWitness for Witness {
+    fn verifier(&self) -> &VerifierKey {
+        self.0.verifier()
+    }
+
+    fn add_checkpoint<'a>(
+        &'a self,
+        request: &'a AddCheckpoint,
+    ) -> BoxFuture<'a, Result<WitnessAnswer, WitnessError>> {
+        let text = request.checkpoint().note().text();
+        let cosignature = self.0.cosign(text, SystemClock.now()).unwrap();
+        Box::pin(async { Ok(WitnessAnswer::Cosigned(WitnessCosignatures::new(cosignature))) })
+    }
+}
+
+async fn a_policy_of_witnesses_says_what_counts<T: TestDatabase>(db: T) {
+    let fixture = Fixture::new(db.url()).await;
+    let witness = || CosigningKey::from_seed("witness.example", &[5; 32]).unwrap();
+    let file = fixture.path("witnesses.policy");
+    std::fs::write(&file, format!("witness w {}\nquorum w\n", witness().verifier())).unwrap();
+    // Nobody cosigned anything: for this auditor no checkpoint is valid.
+    let ran = fixture.verify(&["--policy", &file]);
+    assert_eq!(ran.status, 1, "{}", ran.out);
+    assert!(ran.out.contains("checkpoint") && ran.out.contains("no cosignature"), "{}", ran.out);
+
+    let name = JournalName::new("audit.example.com").unwrap();
+    let key = keys::signing_key(&fixture.secret).unwrap();
+    let options = JournalOptions::new(name).signer(key).witness(Witness(witness()));
+    let journal = match fixture.url.parse().unwrap() {
+        Database::Postgres(url) => {
+            AnyJournal::Postgres(PgJournal::open(&url, &options).await.unwrap())
+        }
+        Database::Sqlite(path) => {
+            AnyJournal::Sqlite(SqliteJournal::open(&path, &options).await.unwrap())
+        }
+    };
+    with_journal!(&journal, journal => journal.checkpoint(&chain()).await).unwrap();
+    append(&journal, 2).await;
+    journal.close().await;
+    let page = fixture.path("page.html");
+    let ran = fixture.verify(&["--policy", &file, "--html", &page]);
+    assert_eq!(ran.status, 3, "{}", ran.out);
+    assert!(ran.out.contains("unwitnessed"), "{}", ran.out);
+    let page = std::fs::read_to_string(page).unwrap();
+    assert!(page.contains("witnessed by witness.example") && page.contains("witnesses.policy"));
+
+    // A proof is judged by it as well.
+    let proof = fixture.path("7.proof");
+    let chain = ["--chain", CHAIN, "--seq", "7", "--out", &proof];
+    assert_eq!(run(&[&["prove", fixture.url.as_str()][..], &chain].concat()).status, 0);
+    let check =
+        |policy: &str| run(&["check-proof", &proof, "--key", &fixture.public, "--policy", policy]);
+    assert_eq!(check(&file).status, 0);
+    let other = fixture.path("others.policy");
+    let stranger = CosigningKey::from_seed("w.example", &[6; 32]).unwrap();
+    std::fs::write(&other, format!("witness w {}\nquorum w\n", stranger.verifier())).unwrap();
+    assert_eq!(check(&other).status, 3);
+    let bundle = fixture.path("witnessed.zip");
+    assert_eq!(fixture.export(&bundle, &[]).status, 0);
+    let of_bundle = |policy: &str| {
+        run(&["verify", &bundle, "--key", &fixture.public, "--policy", policy]).status
+    };
+    assert_eq!((of_bundle(&file), of_bundle(&other)), (3, 1));
+    // What is no policy is wrong use, and says in which line.
+    std::fs::write(&other, "witness w\n").unwrap();
+    let ran = fixture.verify(&["--policy", &other]);
+    assert_eq!(ran.status, 2);
+    assert!(ran.err.contains("line 1"), "{}", ran.err);
+}
+
 both_databases!(
+    a_policy_of_witnesses_says_what_counts,
     intact,
     unproven,
     altered,
