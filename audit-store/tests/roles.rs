@@ -115,6 +115,21 @@ const FORWARD: [(&str, &str); 2] = [("key", "covered"), ("key", "retired")];
 /// Of the migrations and settings there is one for the whole journal; only the owner could write it.
 const OWNERS: [&str; 1] = ["_audit_store_migrations"];
 
+/// Whether a role is granted something on what stands, so that the library can do it: there the triggers
+/// refuse what no entry accounts for. Everywhere else the privilege is not there.
+fn is_granted(cast: &Cast, role: &str, table: &str, column: Option<&str>) -> bool {
+    let appends = role == cast.appender || role == cast.custodian;
+    let removes = role == cast.custodian;
+    match (table, column) {
+        ("entry" | "disclosure", None) => removes,
+        ("disclosure", Some("items")) | ("subject", Some("host" | "erased" | "erased_seq")) => {
+            removes
+        }
+        ("chain", Some("size" | "head" | "range" | "at" | "control" | "incarnation")) => appends,
+        _ => role == cast.owner,
+    }
+}
+
 #[test]
 fn nothing_that_stands_is_changed_or_removed_by_plain_sql() {
     test_support::run::<test_support::TestPg, _>(|_| async {
@@ -135,7 +150,12 @@ fn nothing_that_stands_is_changed_or_removed_by_plain_sql() {
                     let deleted = answer(&mut conn, &format!("DELETE FROM audit.{table}")).await;
                     // The owner is held by row-level security: of some tables he sees no row.
                     let nothing = is_owner && deleted == Ok(0);
-                    assert!(refused.contains(&deleted) || nothing, "{role} {table}: {deleted:?}");
+                    let expected = &refused[usize::from(is_granted(&cast, role, &table, None))];
+                    let denied = is_owner && refused.contains(&deleted);
+                    assert!(
+                        deleted == *expected || nothing || denied,
+                        "{role} {table}: {deleted:?}"
+                    );
                     for column in columns(&mut conn, &table).await {
                         if *role == cast.custodian && FORWARD.contains(&(&*table, &*column)) {
                             continue;
@@ -144,7 +164,10 @@ fn nothing_that_stands_is_changed_or_removed_by_plain_sql() {
                         let updated = answer(&mut conn, &sql).await;
                         let nothing = is_owner && updated == Ok(0);
                         let what = format!("{role} {table}.{column}: {updated:?}");
-                        assert!(refused.contains(&updated) || nothing, "{what}");
+                        let granted = is_granted(&cast, role, &table, Some(&column));
+                        let denied = is_owner && refused.contains(&updated);
+                        let expected = &refused[usize::from(granted)];
+                        assert!(updated == *expected || nothing || denied, "{what}");
                     }
                 }
             }
@@ -302,6 +325,13 @@ async fn custodian_holds_and_erases(cast: &Cast, options: &JournalOptions) {
     journal.append(&of("acme"), event("one more")).await.unwrap();
     let order = HoldOrder::on_chain(&of("acme-2"), "h-1", "matter", Actor::user("dpo"));
     journal.place_hold(&order).await.unwrap();
+    let mut conn = PgConnection::connect(&cast.url(&cast.custodian)).await.unwrap();
+    enter(&mut conn, "acme-2").await;
+    let released = answer(&mut conn, "DELETE FROM audit.hold").await;
+    assert_eq!(released, Err(REFUSED.to_owned()));
+    let forged = "INSERT INTO audit.hold (chain, hold, seq, tenant, kind)
+                  SELECT id, 'forged', 1, tenant, 'chain' FROM audit.chain WHERE tenant = 'acme-2'";
+    assert_eq!(answer(&mut conn, forged).await, Err(REFUSED.to_owned()));
     let report = journal.erase_subject(&erasure("person-1")).await.unwrap();
     assert_eq!(report.entries.len(), 1);
     assert_eq!(report.removed, 1);

@@ -18,10 +18,11 @@ mod place;
 use audit_core::{Actor, AuditorPolicy, Target, Verdict};
 use audit_store::{
     AccessReason, AppendError, BundleOptions, Committed, DirectorySink, Erasure, HoldOrder,
-    Isolation, Journal, JournalOptions, OpenError, PgJournal, Query, Tenancy, TenantMismatch,
-    VerifyOptions, verify_bundle, verify_pool,
+    Isolation, Journal, JournalOptions, OpenError, PgJournal, Query, SubjectScope, Tenancy,
+    TenantMismatch, VerifyOptions, verify_bundle, verify_pool,
 };
 use cast::Cast;
+use futures_util::StreamExt;
 use place::{Place, chain, event, event_with, key, options, private_event, verified};
 use sqlx::AssertSqlSafe;
 use test_support::TestDatabase;
@@ -121,6 +122,12 @@ async fn a_life(journal: &PgJournal, folder: &std::path::Path) {
         let report = verify_bundle(&to, &VerifyOptions::new(policy)).unwrap();
         assert_eq!(report.verdict, Verdict::Intact, "{:#?}", report.findings().collect::<Vec<_>>());
         journal.rebuild_index(&name).await.unwrap();
+        let mut tail = std::pin::pin!(journal.tail(&name, 5));
+        assert_eq!(tail.next().await.unwrap().unwrap().seq(), 5);
+        let reason = AccessReason::new(Actor::user("support"), "matter 7");
+        let scope = SubjectScope::new(tenant, "person-1");
+        let to = folder.join(format!("access-{tenant}-{}", Uuid::now_v7()));
+        journal.export_subject(&scope, &reason, &to).await.unwrap();
     }
     journal.compare_with_sinks().await.unwrap();
     let report = verified(journal).await;

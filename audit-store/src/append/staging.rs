@@ -45,7 +45,8 @@ impl<DB: Backend> Journal<DB> {
     /// # Errors
     ///
     /// Any [`AppendError`] but `QueueFull`. On PostgreSQL, after [`AppendError::Database`], the
-    /// transaction can only be rolled back.
+    /// transaction can only be rolled back. [`AppendError::TenantMismatch`] where under row-level
+    /// security the transaction does not name the chain's tenant, which is for the host to do.
     pub async fn stage(
         &self,
         tx: &mut Transaction<'_, DB>,

@@ -99,7 +99,8 @@ impl<DB: Backend> JournalTx<DB> {
     /// # Errors
     ///
     /// [`AppendError::Event`], [`AppendError::Reserved`], [`AppendError::UnknownChain`] and the
-    /// like; the transaction goes on as if the call had not been made.
+    /// like, [`AppendError::TenantMismatch`] where under row-level security the transaction does not
+    /// name the chain's tenant, which is for the host to do; the transaction goes on as if the call had not been made.
     pub async fn record(&mut self, chain: &ChainId, event: Event) -> Result<(), AppendError> {
         let store = &self.journal.store;
         store.gate.check()?;

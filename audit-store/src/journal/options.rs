@@ -150,6 +150,13 @@ impl JournalOptions {
 
     /// How the journal's tenants are kept apart. A journal is created with it, and must be opened
     /// with the same.
+    ///
+    /// Under row-level security each transaction of the journal's own takes one more statement, which
+    /// names its tenant, and a single event takes a transaction. Signing and publishing ask for every
+    /// tenant what is due, as often as [`checkpoint_after`](Self::checkpoint_after) says: with
+    /// thousands of tenants let it be seldom, in one process. In transactions of the host's
+    /// ([`Journal::begin`](crate::Journal::begin), [`Journal::stage`](crate::Journal::stage)) the host
+    /// names the tenant, by `SELECT set_config($1, $2, true)`.
     #[must_use]
     pub fn tenancy(mut self, tenancy: Tenancy) -> Self {
         self.tenancy = tenancy;

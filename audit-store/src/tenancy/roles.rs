@@ -31,7 +31,7 @@ pub enum RolesError {
 }
 
 /// The SQL that makes one role, or brings one to what this version needs. Run it as the owner of the
-/// journal's tables, who must be allowed to make roles, after the journal was created and after each
+/// journal's tables, where he may make roles, or as a superuser, after the journal was created and after each
 /// upgrade of this library that brings tables.
 ///
 /// ```
@@ -41,6 +41,11 @@ pub enum RolesError {
 /// assert!(sql.to_string().contains("NOBYPASSRLS"));
 /// # Ok::<(), audit_store::RolesError>(())
 /// ```
+///
+/// What a role is granted it can do by plain SQL, too. So an appender can insert rows and move a
+/// chain's head forward past the library, which verification finds; and a custodian can sever a person
+/// from their pseudonym without an entry that says so. What is sealed neither can change or take away,
+/// but for what an entry of the same chain accounts for.
 ///
 /// The role cannot log in: grant it to the login that connects. It is no superuser and is never above
 /// row-level security. Whether that login is the owner of the tables, a member of this role or of

@@ -231,3 +231,57 @@ impl TenancySql for Postgres {
         .await
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use audit_core::{JournalName, SigningKey};
+    use test_support::{TestDatabase, TestPg};
+
+    use super::*;
+    use crate::{JournalOptions, PgJournal, Tenancy};
+
+    /// So that a later migration finds the rows that it is to bring along.
+    #[test]
+    fn the_owner_sees_all_rows_while_isolation_is_suspended() {
+        test_support::run::<TestPg, _>(|db: TestPg| async move {
+            let owner = TestPg::unique("owner");
+            let pool = db.pool(1).await;
+            let sql = format!(
+                "CREATE ROLE {owner} LOGIN PASSWORD 'secret';
+                 GRANT CREATE ON DATABASE {} TO {owner}",
+                db.name()
+            );
+            sqlx::raw_sql(AssertSqlSafe(sql)).execute(&pool).await.unwrap();
+            let key = SigningKey::from_seed("audit.example.com", &[7; 32]).unwrap();
+            let options = JournalOptions::new(JournalName::new("audit.example.com").unwrap())
+                .signer(key)
+                .tenancy(Tenancy::row_level_security());
+            let url = db.url_as(&owner, "secret");
+            let journal = PgJournal::create(&url, &options).await.unwrap();
+            for chain in ["acme/default", "acme-2/default"] {
+                journal.create_chain(&chain.parse().unwrap()).await.unwrap();
+            }
+            journal.close().await;
+            let schema = Schema::default();
+            let mut tx = sqlx::PgPool::connect(&url).await.unwrap().begin().await.unwrap();
+            let count = async |conn: &mut PgConnection| -> i64 {
+                sqlx::query_scalar("SELECT count(*) FROM audit.entry")
+                    .fetch_one(conn)
+                    .await
+                    .unwrap()
+            };
+            assert_eq!(count(&mut tx).await, 0);
+            Postgres::suspend_isolation(&mut tx, &schema).await.unwrap();
+            assert_eq!(count(&mut tx).await, 2);
+            Postgres::isolate(&mut tx, &schema, Tenancy::SETTING).await.unwrap();
+            assert_eq!(count(&mut tx).await, 0);
+            let open = Postgres::not_isolated(&mut tx, &schema, Tenancy::SETTING).await.unwrap();
+            assert_eq!(open, None);
+            tx.commit().await.unwrap();
+            drop(db);
+            let root = sqlx::PgPool::connect(test_support::postgres_url()).await.unwrap();
+            let drop_role = format!("DROP ROLE {owner}");
+            sqlx::raw_sql(AssertSqlSafe(drop_role)).execute(&root).await.unwrap();
+        });
+    }
+}
