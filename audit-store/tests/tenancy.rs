@@ -370,7 +370,7 @@ fn every_table_is_under_row_level_security() {
         .await
         .unwrap();
         // What is the same for all tenants.
-        assert_eq!(open, ["_audit_store_migrations", "journal", "tenancy"]);
+        assert_eq!(open, ["_audit_store_migrations", "journal", "key", "tenancy"]);
         let definers: i64 = sqlx::query_scalar(
             "SELECT count(*) FROM pg_proc WHERE pronamespace = 'audit'::regnamespace AND prosecdef",
         )
