@@ -6,6 +6,7 @@
     clippy::indexing_slicing,
     clippy::arithmetic_side_effects,
     clippy::cast_possible_truncation,
+    clippy::print_stdout,
     missing_docs,
     reason = "a test fails by panicking"
 )]
