@@ -465,7 +465,13 @@ async fn lies_about_sizes_are_told_from_the_truth<T: Place>(db: T) {
     append(&journal, 10).await;
     journal.checkpoint(&acme).await.unwrap();
     append(&journal, 10).await;
-    // It denies its own cosignature.
+    // It denies what it cosigned: its own word is stored.
+    witness.is(Mood::Denies);
+    let failures = witness_failures(journal.checkpoint(&acme).await);
+    let said = witness_error(&failures);
+    assert!(matches!(said, WitnessError::Contradiction { size: 11, .. }), "{said:?}");
+    assert!(journal.suspension().is_none());
+    // It wants a proof where none can be.
     let no = answer(422, "text/plain", "no");
     witness.is(Mood::Says(no));
     let failures = witness_failures(journal.checkpoint(&acme).await);
@@ -474,7 +480,6 @@ async fn lies_about_sizes_are_told_from_the_truth<T: Place>(db: T) {
     witness.is(Mood::Says(conflict(11)));
     let failures = witness_failures(journal.checkpoint(&acme).await);
     assert!(matches!(witness_error(&failures), WitnessError::Answer { .. }), "{failures:?}");
-    // At the size of the checkpoint it claims another root, and nothing shows otherwise.
     assert!(journal.suspension().is_none());
     witness.is(Mood::Honest);
     journal.checkpoint(&acme).await.unwrap();

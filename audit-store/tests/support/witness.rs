@@ -25,6 +25,8 @@ pub(crate) enum Mood {
     Says(String),
     /// Answers with a body that never ends.
     Endless,
+    /// Names the size that it cosigned last, and denies every proof from there.
+    Denies,
     /// Answers 409 with a size of its own each time.
     Fickle,
 }
@@ -115,6 +117,15 @@ impl Shared {
                     sent = stream.write_all(&[b'x'; 4096]).await;
                 }
                 return;
+            }
+            Mood::Denies => {
+                let request = AddCheckpoint::parse(&body).unwrap();
+                let known = self.known.lock().unwrap()[request.checkpoint().origin()].size;
+                if request.old_size() == known {
+                    answer(422, "text/plain", "no")
+                } else {
+                    conflict(known)
+                }
             }
             Mood::Fickle => conflict(number % 2),
         };
