@@ -80,19 +80,21 @@ pub struct ErasureReport {
     pub residue: Residue,
 }
 
-/// What is left of erased fields outside the tables.
+/// What is left of removed records and fields outside the tables.
+///
+/// Of fields that were stored sealed under a key that is gone, nothing of it can be read.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 #[non_exhaustive]
 pub enum Residue {
-    /// Nothing in the database's files: pages were overwritten and the log was truncated (SQLite).
-    /// Copies of the files are beyond reach.
+    /// Nothing in the files of the journal's tables. Copies of the files are beyond reach, and so are
+    /// a PostgreSQL server's log and its archives, as long as they are kept.
     None,
-    /// The write-ahead log keeps them until the last reader of today is gone
+    /// SQLite's write-ahead log keeps them until the last reader of today is gone
     /// ([`Journal::wipe_log`] tries again).
     Pending,
-    /// Old row versions stay until `VACUUM`, pages until they are used anew, and the server's log
-    /// and its archives as long as they are kept (PostgreSQL). Of fields that were stored sealed
-    /// nothing of it can be read.
+    /// Copies may stand in unused room of the database's files until [`Journal::vacuum`]: old row
+    /// versions in PostgreSQL, and in SQLite parts of pages from which rows were once moved elsewhere,
+    /// which its `secure_delete` does not overwrite.
     UntilVacuum,
 }
 
@@ -161,6 +163,9 @@ impl<DB: Backend> Journal<DB> {
     /// does not bring the person back. What is noted and then fails is done when the journal is
     /// opened again.
     ///
+    /// What is removed leaves the tables; [`ErasureReport::residue`] says where on the disk copies may
+    /// stand until when, where it was stored in the clear.
+    ///
     /// Appending to the tenant's chains waits until it is done. What the fields' rows are is looked
     /// up before, so that this is short.
     ///
@@ -198,9 +203,31 @@ impl<DB: Backend> Journal<DB> {
         let _turn = self.store.turn_alone().await;
         let mut conn = self.store.writer.acquire().await?;
         Ok(match DB::wipe_log(&mut conn).await? {
-            Some(true) => Residue::None,
             Some(false) => Residue::Pending,
-            None => Residue::UntilVacuum,
+            Some(true) | None => Residue::UntilVacuum,
+        })
+    }
+
+    /// Rewrites what the database's files hold, so that nothing is left in them of what was removed:
+    /// by `VACUUM FULL` of the tables from which something is ever removed, on PostgreSQL, and by
+    /// `VACUUM` of the whole file on SQLite. It also gives the room back. On PostgreSQL what a
+    /// transaction that is open may still see is left, as by any vacuum.
+    ///
+    /// This takes as long as copying what stands, and meanwhile nobody appends; on PostgreSQL nobody
+    /// reads either. On SQLite the host's own tables in the file are rewritten too: as after any
+    /// `VACUUM`, rows of a table without an `INTEGER PRIMARY KEY` may then have other rowids.
+    ///
+    /// # Errors
+    ///
+    /// [`DatabaseError`], [`DatabaseErrorKind::Busy`](crate::DatabaseErrorKind::Busy) among others
+    /// while a transaction is open; everything is as it was then.
+    pub async fn vacuum(&self) -> Result<Residue, DatabaseError> {
+        let _turn = self.store.turn_alone().await;
+        let mut conn = self.store.writer.acquire().await?;
+        DB::vacuum(&mut conn, &self.store.schema).await?;
+        Ok(match DB::wipe_log(&mut conn).await? {
+            Some(false) => Residue::Pending,
+            Some(true) | None => Residue::None,
         })
     }
 }

@@ -16,14 +16,16 @@ use std::sync::Arc;
 
 use audit_core::{Actor, AuditorPolicy, Event, SubjectRef, Verdict};
 use audit_store::{
-    AccessReason, Backend, BundleOptions, Erasure, ErasureError, Journal, Residue,
+    AccessReason, Backend, BundleOptions, Erasure, ErasureError, ExportFormat, Journal, Residue,
     SubjectKeySealer, VerifyOptions, verify_bundle,
 };
+use base64ct::{Base64UrlUnpadded as Base64Url, Encoding as _};
 use crypto_fields::{
     CachePolicy, EpochKeys, LocalKey, MemorySubjectKeys, SecretKey, SubjectKeys, SystemClock,
 };
 use place::{Place, chain, event, options, verified};
 use sqlx::{Postgres, Sqlite, Transaction};
+use test_support::TestDatabase as _;
 use uuid::Uuid;
 
 /// In base64, wherever it stands, it is `QUFB` again and again.
@@ -36,6 +38,13 @@ trait Erasing: Place {
     /// Whether a text stands anywhere in what the database has stored: of SQLite in its files.
     async fn stores(&self, text: &str) -> bool;
 
+    /// How many of the files that the database lives in hold a text. Of SQLite all, its log
+    /// included; of PostgreSQL those of the database and, with `log`, of the server's log.
+    async fn files_with(&self, text: &str, log: bool) -> i64;
+
+    /// Takes out of the files what is left of removed rows, while nobody else is connected.
+    async fn vacuum(&self);
+
     /// Reads something, so that the transaction has its snapshot.
     async fn look(tx: &mut Transaction<'_, Self::Db>);
 }
@@ -46,6 +55,16 @@ impl Erasing for test_support::TestSqlite {
         files
             .map(|file| std::fs::read(file.unwrap().path()).unwrap())
             .any(|bytes| bytes.windows(text.len()).any(|window| window == text.as_bytes()))
+    }
+
+    async fn files_with(&self, text: &str, _log: bool) -> i64 {
+        i64::from(self.stores(text).await)
+    }
+
+    async fn vacuum(&self) {
+        let pool = self.pool(1).await;
+        sqlx::raw_sql("VACUUM; PRAGMA wal_checkpoint(TRUNCATE)").execute(&pool).await.unwrap();
+        pool.close().await;
     }
 
     async fn look(tx: &mut Transaction<'_, Sqlite>) {
@@ -68,15 +87,38 @@ impl Erasing for test_support::TestPg {
         found > 0
     }
 
+    async fn files_with(&self, text: &str, log: bool) -> i64 {
+        // What is in memory only is written first.
+        let pool = self.pool(1).await;
+        sqlx::raw_sql("CHECKPOINT").execute(&pool).await.unwrap();
+        let log = if log { "UNION ALL SELECT 'pg_wal/' || name FROM pg_ls_waldir()" } else { "" };
+        self.number(&format!(
+            "SELECT count(*) FROM (
+                SELECT 'base/' || oid || '/' || pg_ls_dir('base/' || oid) AS file
+                FROM pg_database WHERE datname = current_database() {log}
+            ) AS files WHERE position('{text}'::bytea IN pg_read_binary_file(file)) > 0"
+        ))
+        .await
+    }
+
+    async fn vacuum(&self) {
+        let pool = self.pool(1).await;
+        sqlx::raw_sql("VACUUM FULL").execute(&pool).await.unwrap();
+    }
+
     async fn look(tx: &mut Transaction<'_, Postgres>) {
         sqlx::query("SELECT count(*) FROM audit.entry").fetch_one(&mut **tx).await.unwrap();
     }
 }
 
 fn about(person: &str) -> Event {
+    telling(person, CANARY)
+}
+
+fn telling(person: &str, text: &str) -> Event {
     Event::builder("user.login", Actor::user("usr_1"))
         .id(Uuid::now_v7())
-        .private(person, "/context/ip", CANARY)
+        .private(person, "/context/ip", text)
         .private("someone else", "/actor/name", "Ada")
         .build()
         .unwrap()
@@ -125,8 +167,8 @@ async fn a_person_goes_and_every_hash_stays<T: Erasing>(db: T) {
     let mut entries: Vec<_> = report.entries.iter().map(|r| (r.chain.to_string(), r.seq)).collect();
     entries.sort();
     assert_eq!(entries, [("acme/default".to_owned(), 303), ("acme/other".to_owned(), 2)]);
-    let expected = if T::POSTGRES { Residue::UntilVacuum } else { Residue::None };
-    assert_eq!(report.residue, expected);
+    assert_eq!(report.residue, Residue::UntilVacuum);
+    assert_eq!(journal.vacuum().await.unwrap(), Residue::None);
     assert!(!db.stores(IN_BASE64).await && !db.stores(PERSON).await);
 
     // What is about others stays, and the erased is gone.
@@ -224,14 +266,114 @@ async fn a_reader_keeps_the_log_until_it_ends<T: Erasing>(db: T) {
         // Its log is the server's.
         (Residue::UntilVacuum, Residue::UntilVacuum)
     } else {
-        (Residue::Pending, Residue::None)
+        (Residue::Pending, Residue::UntilVacuum)
     };
     assert_eq!(report.residue, during);
     assert_eq!(db.stores(IN_BASE64).await, !T::POSTGRES);
     reader.rollback().await.unwrap();
     assert_eq!(journal.wipe_log().await.unwrap(), after);
+    assert_eq!(journal.vacuum().await.unwrap(), Residue::None);
     assert!(!db.stores(IN_BASE64).await);
     verified(&journal).await;
+}
+
+/// What stands in exports that are made now, in whatever form.
+async fn exported<DB: Backend>(journal: &Journal<DB>, texts: &[&str]) -> bool {
+    let folder = tempfile::tempdir().unwrap();
+    let acme = chain("acme/default");
+    let bundle = folder.path().join("bundle");
+    journal.export_bundle(&acme, &bundle, &BundleOptions::default()).await.unwrap();
+    let mut all = Vec::new();
+    for file in ["entries.jsonl", "disclosures.jsonl", "manifest.json"] {
+        all.extend(std::fs::read(bundle.join(file)).unwrap());
+    }
+    for format in [ExportFormat::JsonLines, ExportFormat::Csv] {
+        let mut lines = journal.export(&acme, .., format).await.unwrap();
+        while let Some(chunk) = lines.next_chunk().await.unwrap() {
+            all.extend(chunk);
+        }
+    }
+    texts.iter().any(|text| all.windows(text.len()).any(|window| window == text.as_bytes()))
+}
+
+async fn canaries_of_the_erased_are_found_nowhere<T: Erasing>(db: T) {
+    let journal = db.journal().await;
+    let acme = chain("acme/default");
+    for _ in 0..300 {
+        journal.append(&acme, about(PERSON)).await.unwrap();
+    }
+    for canary in [IN_BASE64, PERSON] {
+        assert!(db.files_with(canary, false).await > 0, "{canary}");
+    }
+    assert!(exported(&journal, &[IN_BASE64]).await);
+    journal.erase_subject(&erasure("acme", PERSON)).await.unwrap();
+    // A vacuum leaves what a transaction that is open may still see; and without it, SQLite may have
+    // left copies of rows in pages from which it once moved them.
+    journal.close().await;
+    db.vacuum().await;
+    for canary in [CANARY, IN_BASE64, PERSON] {
+        assert_eq!(db.files_with(canary, false).await, 0, "{canary}");
+    }
+    let journal = db.open(&options()).await.unwrap();
+    assert!(!exported(&journal, &[CANARY, IN_BASE64, PERSON]).await);
+    verified(&journal).await;
+}
+
+/// A text that nobody else writes to the same server, and what of it stands in base64, wherever in a
+/// longer text it begins.
+fn unique() -> (String, [String; 3]) {
+    let text = format!("{}{}", SubjectRef::random().unwrap(), SubjectRef::random().unwrap());
+    let encoded =
+        std::array::from_fn(|skip| Base64Url::encode_string(&text.as_bytes()[skip..skip + 48]));
+    (text, encoded)
+}
+
+async fn a_sealed_canary_is_never_written_at_all<T: Erasing>(db: T) {
+    let other = T::fresh().await;
+    let plain = other.journal().await;
+    let (text, encoded) = unique();
+    plain.append(&chain("acme/default"), telling(PERSON, &text)).await.unwrap();
+    if T::POSTGRES {
+        // The log is the whole server's: what is written in the clear is found there.
+        let mut found = 0;
+        for canary in &encoded {
+            found += db.files_with(canary, true).await;
+        }
+        assert!(found > 0);
+    }
+    let journal = db.create(&options().private_fields(sealer())).await.unwrap();
+    let acme = chain("acme/default");
+    journal.create_chain(&acme).await.unwrap();
+    let (text, encoded) = unique();
+    for _ in 0..20 {
+        journal.append(&acme, telling(PERSON, &text)).await.unwrap();
+    }
+    let mut tx = journal.pool().begin().await.unwrap();
+    journal.stage(&mut tx, &acme, telling(PERSON, &text)).await.unwrap();
+    tx.commit().await.unwrap();
+    journal.sequence().await.unwrap();
+    // Neither in the files nor in the server's log, before an erasure or after.
+    for erased in [false, true] {
+        if erased {
+            journal.erase_subject(&erasure("acme", PERSON)).await.unwrap();
+        }
+        for canary in encoded.iter().chain([&text]) {
+            assert_eq!(db.files_with(canary, true).await, 0, "{canary}, {erased}");
+        }
+    }
+    let texts: Vec<&str> = encoded.iter().chain([&text]).map(String::as_str).collect();
+    assert!(!exported(&journal, &texts).await);
+    verified(&journal).await;
+}
+
+fn sealer() -> SubjectKeySealer<MemorySubjectKeys> {
+    let keys = SubjectKeys::new(
+        MemorySubjectKeys::default(),
+        EpochKeys::new(Arc::new(LocalKey::new(SecretKey::random().unwrap()))),
+        CachePolicy::DEFAULT,
+        Arc::new(SystemClock),
+    );
+    SubjectKeySealer::new(Arc::new(keys)).unwrap()
 }
 
 async fn a_backup_opens_nothing_of_who_was_erased<T: Erasing>(db: T) {
@@ -275,6 +417,8 @@ async fn a_backup_opens_nothing_of_who_was_erased<T: Erasing>(db: T) {
 }
 
 test_support::both_databases!(
+    canaries_of_the_erased_are_found_nowhere,
+    a_sealed_canary_is_never_written_at_all,
     a_person_goes_and_every_hash_stays,
     what_is_recorded_meanwhile_brings_nothing_back,
     a_reader_keeps_the_log_until_it_ends,

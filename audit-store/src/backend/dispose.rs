@@ -154,4 +154,10 @@ pub trait DisposeSql: Database {
     fn wipe_log(
         conn: &mut Self::Connection,
     ) -> impl Future<Output = sqlx::Result<Option<bool>>> + Send;
+
+    /// Rewrites the files of the tables from which something is ever removed.
+    fn vacuum(
+        conn: &mut Self::Connection,
+        schema: &Schema,
+    ) -> impl Future<Output = sqlx::Result<()>> + Send;
 }

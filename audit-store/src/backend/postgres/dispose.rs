@@ -267,4 +267,13 @@ impl DisposeSql for Postgres {
     async fn wipe_log(_conn: &mut PgConnection) -> sqlx::Result<Option<bool>> {
         Ok(None)
     }
+
+    async fn vacuum(conn: &mut PgConnection, schema: &Schema) -> sqlx::Result<()> {
+        sqlx::query(schema.sql(
+            "VACUUM FULL audit.disclosure, audit.subject, audit.staged, audit.entry, audit.posting",
+        ))
+        .execute(conn)
+        .await
+        .map(drop)
+    }
 }

@@ -257,4 +257,8 @@ impl DisposeSql for Sqlite {
             sqlx::query_scalar("PRAGMA wal_checkpoint(TRUNCATE)").fetch_one(conn).await?;
         Ok(Some(busy == 0))
     }
+
+    async fn vacuum(conn: &mut SqliteConnection, _schema: &Schema) -> sqlx::Result<()> {
+        sqlx::query("VACUUM").execute(conn).await.map(drop)
+    }
 }
