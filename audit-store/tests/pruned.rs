@@ -17,14 +17,14 @@ mod years;
 use std::fmt::Write as _;
 
 use audit_core::{
-    AuditorPolicy, CompactRange, FindingCode, LeafHash, Reserved, SeqRange, Target, Timestamp,
-    VerificationReport, entry,
+    AuditorPolicy, CompactRange, Event, FindingCode, LeafHash, Reserved, SeqRange, Target,
+    Timestamp, VerificationReport, entry,
 };
 use audit_store::{HoldOrder, PruneOptions, VerifyOptions, verify_pool};
 use place::{Place, key};
 use sqlx::{AssertSqlSafe, Row};
 use test_support::{TestDatabase, TestPg, TestSqlite};
-use years::{acme, clock, day, days, dpo, small};
+use years::{acme, clock, day, days, dpo, numbered, small};
 
 /// The head row of chain 1: size, head, range, control.
 type Head = (i64, Vec<u8>, Vec<u8>, i64);
@@ -238,6 +238,42 @@ async fn only_what_a_pruning_covers_leaves_by_plain_sql<T: Owner>(db: T) {
     assert_eq!(late, !T::POSTGRES, "on SQLite while it is the newest reserved one");
 }
 
+/// Each kind of hold, in the database itself; and what only looks like something reserved.
+async fn what_is_held_does_not_leave_by_plain_sql<T: Owner>(db: T) {
+    let clock = clock();
+    let journal = small(&db, &clock).await;
+    days::<T>(&journal, &clock, &acme(), 1, 10).await;
+    // 12, and 13 with what could be taken for the action of a reserved entry.
+    let odd = Target::new("record", "r \"9\"\t\u{e9}");
+    let event = Event::builder("record.updated", dpo());
+    journal.append(&acme(), event.target(odd.clone()).build().unwrap()).await.unwrap();
+    let event = Event::builder("record.updated", dpo()).meta("action", "journal.pruned");
+    let event = event.meta("event", serde_json::json!({"action": "journal.pruned"}));
+    journal.append(&acme(), event.build().unwrap()).await.unwrap();
+    clock.set(day(20));
+    journal.append(&acme(), numbered(1)).await.unwrap();
+    // 8 is about person 1.
+    let person = HoldOrder::on_subject("acme", "person-1", "h-person", "file", dpo());
+    journal.place_hold(&person).await.unwrap();
+    let target = HoldOrder::on_target("acme", &odd, "h-odd", "file", dpo());
+    journal.place_hold(&target).await.unwrap();
+    journal.close().await;
+    let tried = async |which: u64| {
+        let (entry, seq) = sealed(&db, day(20), &pruning(2, 14, day(10), &[])).await;
+        let (may, gone) = (permit::<T>(seq, 2, 14), delete::<T>("entry", which, which));
+        db.execute(&format!("BEGIN; {entry}{may}{gone}{} COMMIT;", close::<T>())).await.is_ok()
+    };
+    assert!(!tried(8).await, "about a person on hold");
+    assert!(!tried(12).await, "of a record on hold");
+    assert!(tried(13).await, "it is not reserved");
+    assert!(tried(7).await, "nothing holds it");
+    let journal = db.open(&years::with(&clock, years::schedule())).await.unwrap();
+    let all = HoldOrder::on_chain(&acme(), "h-all", "file", dpo());
+    journal.place_hold(&all).await.unwrap();
+    journal.close().await;
+    assert!(!tried(6).await, "the whole chain is on hold");
+}
+
 /// An owner's change of a journal that was pruned by the rules, and the findings it must give.
 struct Case {
     name: &'static str,
@@ -369,5 +405,6 @@ async fn what_an_owner_takes_shows<T: Owner>(db: T) {
 
 test_support::both_databases!(
     only_what_a_pruning_covers_leaves_by_plain_sql,
+    what_is_held_does_not_leave_by_plain_sql,
     what_an_owner_takes_shows,
 );

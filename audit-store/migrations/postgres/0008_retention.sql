@@ -64,7 +64,8 @@ CREATE TRIGGER permit_guard BEFORE INSERT OR UPDATE ON permit
 
 -- A record leaves under a pruning, unless it is reserved or held. One look for each statement, however
 -- many records it takes. An event's action is the first of its members, and nothing before the event
--- can look like its key.
+-- can look like its key. A plain id that is held must stand somewhere in the text, before it is worth
+-- looking where.
 CREATE FUNCTION entry_leaves() RETURNS trigger LANGUAGE plpgsql SET search_path FROM CURRENT AS $$
 BEGIN
     IF EXISTS (
@@ -75,11 +76,15 @@ BEGIN
         OR EXISTS (
             SELECT 1 FROM hold JOIN gone ON gone.chain = hold.chain WHERE CASE hold.kind
                 WHEN 'chain' THEN true
-                WHEN 'subject' THEN
-                    (gone.body::json #> '{event,private}') -> encode(hold.subject, 'hex') IS NOT NULL
-                ELSE EXISTS (
-                    SELECT 1 FROM json_array_elements(gone.body::json #> '{event,targets}') AS target
-                    WHERE target ->> 'id' = hold.target_id AND target ->> 'type' = hold.target_type)
+                WHEN 'subject' THEN strpos(gone.body, encode(hold.subject, 'hex')) > 0
+                    AND (gone.body::json #> '{event,private}') -> encode(hold.subject, 'hex')
+                        IS NOT NULL
+                ELSE (strpos(gone.body, hold.target_id) > 0
+                        OR hold.target_id ~ '[^-A-Za-z0-9_.:]')
+                    AND EXISTS (SELECT 1
+                        FROM json_array_elements(gone.body::json #> '{event,targets}') AS target
+                        WHERE target ->> 'id' = hold.target_id
+                            AND target ->> 'type' = hold.target_type)
             END) THEN
         RAISE EXCEPTION 'DELETE of entry is refused: no pruning of this transaction covers it'
             USING ERRCODE = 'restrict_violation';

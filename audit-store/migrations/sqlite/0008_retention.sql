@@ -72,7 +72,8 @@ WHEN EXISTS (SELECT 1 FROM audit_permit WHERE chain = OLD.chain)
 BEGIN SELECT RAISE(ABORT, 'audit_spared stays what it is'); END;
 
 -- A record leaves under a pruning, unless it is reserved, spared or held. An event's action is the
--- first of its members, and nothing before the event can look like its key.
+-- first of its members, and nothing before the event can look like its key. A plain id that is held
+-- must stand somewhere in the text, before it is worth looking where.
 DROP TRIGGER audit_entry_delete;
 CREATE TRIGGER audit_entry_delete BEFORE DELETE ON audit_entry
 WHEN NOT EXISTS (SELECT 1 FROM audit_permit WHERE chain = OLD.position >> 40
@@ -81,7 +82,16 @@ WHEN NOT EXISTS (SELECT 1 FROM audit_permit WHERE chain = OLD.position >> 40
     OR coalesce((SELECT last FROM audit_spared WHERE chain = OLD.position >> 40
         AND first <= OLD.position & 1099511627775 ORDER BY first DESC LIMIT 1), -1)
         >= OLD.position & 1099511627775
-    OR EXISTS (SELECT 1 FROM audit_held WHERE position = OLD.position)
+    OR EXISTS (SELECT 1 FROM audit_hold AS hold
+        WHERE hold.chain = OLD.position >> 40 AND CASE hold.kind
+            WHEN 'chain' THEN 1
+            WHEN 'subject' THEN instr(OLD.body, lower(hex(hold.subject))) > 0 AND json_type(
+                OLD.body, '$.event.private."' || lower(hex(hold.subject)) || '"') IS NOT NULL
+            ELSE (instr(OLD.body, hold.target_id) > 0 OR hold.target_id GLOB '*[^-A-Za-z0-9_.:]*')
+                AND EXISTS (SELECT 1 FROM json_each(OLD.body, '$.event.targets') AS target
+                    WHERE target.value ->> 'id' = hold.target_id
+                        AND target.value ->> 'type' = hold.target_type)
+            END)
 BEGIN SELECT RAISE(ABORT, 'audit_entry is append-only'); END;
 
 -- Private fields leave with their subject, or after their record.
