@@ -78,16 +78,16 @@ async fn answers_are_those_of_a_filter<T: TestJournal>(db: T) {
     let mut runner = TestRunner::deterministic();
     for entries in [200, 100, 400, scaled(4_200, 70_000), 255] {
         fixture.append(&db, &journal, &mut runner, entries).await;
-        ask_many::<T>(&journal, &fixture, &mut runner, scaled(8, 100)).await;
+        ask_many::<T>(&journal, &fixture, &mut runner, scaled(8, 20)).await;
         journal.post_index().await.unwrap();
-        ask_many::<T>(&journal, &fixture, &mut runner, scaled(12, 200)).await;
+        ask_many::<T>(&journal, &fixture, &mut runner, scaled(12, 40)).await;
     }
     // Records that are gone are found by nothing, whether the index still names them or not.
     fixture.remove(&db, &journal, 3..700).await;
     fixture.remove(&db, &journal, 5_000..5_001).await;
-    ask_many::<T>(&journal, &fixture, &mut runner, scaled(20, 200)).await;
+    ask_many::<T>(&journal, &fixture, &mut runner, scaled(20, 60)).await;
     journal.rebuild_index(&chain()).await.unwrap();
-    ask_many::<T>(&journal, &fixture, &mut runner, scaled(20, 200)).await;
+    ask_many::<T>(&journal, &fixture, &mut runner, scaled(20, 60)).await;
     journal.close().await;
 }
 
@@ -222,7 +222,7 @@ async fn posting_cut_off_anywhere_is_done_again<T: TestJournal>(db: T) {
     let mut fixture = Fixture::new();
     let mut runner = TestRunner::deterministic();
     let mut cut = 0;
-    for round in 0..scaled(30, 200) {
+    for round in 0..scaled(30, 60) {
         fixture.append(&db, &journal, &mut runner, 300).await;
         // How many polls a whole posting takes depends on how fast the database answers.
         cut += usize::from(cut_off(journal.post_index(), round % 12).await.is_none());
@@ -268,7 +268,7 @@ async fn answers_are_right_while_segments_are_merged<T: TestJournal>(db: T) {
     let question = Question { page_size: 900, ..Question::everything_of("user.") };
     let answer = expected(&fixture, &question);
     let asking = async {
-        for round in 0..scaled(12, 400) {
+        for round in 0..scaled(12, 60) {
             let question = if round % 2 == 0 {
                 question.clone()
             } else {
