@@ -189,9 +189,10 @@ pub use verify::report::{
 pub use verify::summary::BlockSummary;
 
 // How long records are kept.
+pub use retention::change::{ScheduleChange, ShortensMinimum};
 pub use retention::decision::{Decision, Reason, RetentionCase, resolve};
 pub use retention::hold::{LegalHold, LegalHoldError};
 pub use retention::period::{Period, PeriodError};
-pub use retention::plan::{Downgrade, RetentionSchedule, ScheduleChange, ShortensMinimum};
+pub use retention::plan::{Downgrade, RetentionSchedule};
 pub use retention::rule::{ActionPattern, RecordSeries, RetentionRule, ScheduleError};
 pub use retention::schedule::{AcrossSchedules, Applies, ScheduleEntry, ScheduleHistory, Stretch};
