@@ -30,7 +30,7 @@ mod sealed {
 ///
 /// Sealed: how they are stored is this crate's own business.
 pub trait Backend:
-    sealed::Sealed + StatementSql + catalogue::CatalogueSql + source::SourceSql
+    sealed::Sealed + audit_store::Backend + StatementSql + catalogue::CatalogueSql + source::SourceSql
 {
 }
 
@@ -39,11 +39,34 @@ impl Backend for sqlx::Postgres {}
 #[cfg(feature = "sqlite")]
 impl Backend for sqlx::Sqlite {}
 
+/// One migration: its number, its name, its SQL.
+pub(crate) type Migration = (i64, &'static str, &'static str);
+
 /// Statements that both databases understand, with parameters `$1`, `$2`, each used once and in
 /// their order.
 pub trait StatementSql: Database {
     /// How this crate's own writing transactions begin.
-    const BEGIN: &'static str;
+    const BEGIN_RIGHTS: &'static str;
+
+    /// The migrations, oldest first.
+    const RIGHTS_MIGRATIONS: &'static [Migration];
+
+    /// What the migrations' table is made by.
+    const RIGHTS_MIGRATION_TABLE: &'static str;
+
+    /// Whether a table of migrations is there.
+    const HAS_RIGHTS_MIGRATION_TABLE: &'static str;
+
+    /// Takes the lock that keeps two processes from migrating at once, until the transaction ends.
+    fn lock_rights_migrations(
+        conn: &mut Self::Connection,
+    ) -> impl Future<Output = sqlx::Result<()>> + Send;
+
+    /// Runs the statements of a migration.
+    fn run_script(
+        conn: &mut Self::Connection,
+        script: &'static str,
+    ) -> impl Future<Output = sqlx::Result<()>> + Send;
 
     /// Has what is overwritten in this connection's next statements wiped from the file, as far as
     /// the database can.

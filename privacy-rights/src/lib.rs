@@ -10,7 +10,11 @@
 //!   (`SqlSource`), in object stores (`ObjectSource`) or wherever else the host has it;
 //! - registers: the records of processing that follow from the map, breaches with their clock,
 //!   consents, objections and restrictions, disclosures, backups, each as a [`Register`] that is
-//!   exported as CSV, JSON or a page to read.
+//!   exported as CSV, JSON or a page to read;
+//! - requests: [`Request`] is one as the sequence of its events, `Desk` keeps them, each step with its
+//!   entry in the journal.
+//!
+//! Carrying out what a request asks for, the bundle and the erasure, is not there yet.
 //!
 //! It is not legal advice.
 
@@ -22,7 +26,10 @@
 mod backend;
 mod clock;
 mod data_map;
+#[cfg(any(feature = "sqlite", feature = "postgres"))]
+mod desk;
 mod registers;
+mod request;
 mod source;
 
 // When something is due.
@@ -74,6 +81,25 @@ pub use registers::preference::{
     Consent, Permission, Preference, PreferenceError, PreferenceEvent, Preferences,
 };
 pub use registers::{Register, RegisterError};
+
+// Requests.
+pub use request::error::TransitionError;
+pub use request::event::{AlarmKind, RefusalReason, RequestEvent, Requester, Right};
+pub use request::{Request, RequestState};
+
+// Requests at work.
+#[cfg(any(feature = "sqlite", feature = "postgres"))]
+pub use desk::error::DeskError;
+#[cfg(any(feature = "sqlite", feature = "postgres"))]
+pub use desk::migrate::migrations;
+#[cfg(any(feature = "sqlite", feature = "postgres"))]
+pub use desk::preview::{Preview, SourcePreview};
+#[cfg(any(feature = "sqlite", feature = "postgres"))]
+pub use desk::sweep::SweepReport;
+#[cfg(any(feature = "sqlite", feature = "postgres"))]
+pub use desk::vault::{IdentityVault, SubjectKeyVault, VaultError};
+#[cfg(any(feature = "sqlite", feature = "postgres"))]
+pub use desk::{Desk, DeskOptions, NewRequest};
 
 // The databases.
 #[cfg(any(feature = "sqlite", feature = "postgres"))]

@@ -195,7 +195,7 @@ impl<DB: Backend> SqlSource<DB> {
         query.after::<DB>(&self.plan, after)?;
         query.in_order::<DB>(&self.plan, limit);
         query.push(DB::LOCK_ROWS);
-        let mut tx = self.pool.begin_with(fixed(DB::BEGIN)).await?;
+        let mut tx = self.pool.begin_with(fixed(DB::BEGIN_RIGHTS)).await?;
         DB::wipe_what_is_overwritten(&mut tx).await?;
         permit.begin(DB::connection(&mut tx)).await?;
         let mut rows = query.fetch::<DB>(&mut tx).await?;

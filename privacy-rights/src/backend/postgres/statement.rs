@@ -4,12 +4,37 @@ use sqlx::postgres::{PgArguments, PgRow};
 use sqlx::query::Query;
 use sqlx::{Column, PgConnection, Postgres, Row, SqlStr, TypeInfo, ValueRef};
 
-use crate::backend::StatementSql;
 use crate::backend::value::{Fields, Value, other};
+use crate::backend::{Migration, StatementSql};
+
+/// The advisory lock of migrations ("pr_migr8").
+const LOCK: i64 = 0x7072_5f6d_6967_7238;
 
 impl StatementSql for Postgres {
     /// Whatever the role's default, and so that a lock's waiter reads what its holder wrote.
-    const BEGIN: &'static str = "BEGIN ISOLATION LEVEL READ COMMITTED";
+    const BEGIN_RIGHTS: &'static str = "BEGIN ISOLATION LEVEL READ COMMITTED";
+
+    const RIGHTS_MIGRATIONS: &'static [Migration] =
+        &[(1, "request", include_str!("../../../migrations/postgres/0001_request.sql"))];
+
+    const RIGHTS_MIGRATION_TABLE: &'static str =
+        "CREATE TABLE IF NOT EXISTS _privacy_rights_migrations (
+            version    bigint PRIMARY KEY,
+            name       text   NOT NULL,
+            checksum   text   NOT NULL CHECK (length(checksum) = 64),
+            applied_at bigint NOT NULL
+        )";
+
+    const HAS_RIGHTS_MIGRATION_TABLE: &'static str =
+        "SELECT 1::bigint WHERE to_regclass('_privacy_rights_migrations') IS NOT NULL";
+
+    async fn lock_rights_migrations(conn: &mut PgConnection) -> sqlx::Result<()> {
+        sqlx::query("SELECT pg_advisory_xact_lock($1)").bind(LOCK).execute(conn).await.map(drop)
+    }
+
+    async fn run_script(conn: &mut PgConnection, script: &'static str) -> sqlx::Result<()> {
+        sqlx::raw_sql(script).execute(conn).await.map(drop)
+    }
 
     /// Left to VACUUM: PostgreSQL keeps old versions of rows until then.
     async fn wipe_what_is_overwritten(_conn: &mut PgConnection) -> sqlx::Result<()> {

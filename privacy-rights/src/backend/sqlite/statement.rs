@@ -4,11 +4,34 @@ use sqlx::query::Query;
 use sqlx::sqlite::{SqliteArguments, SqliteRow};
 use sqlx::{Executor as _, Row, SqlStr, Sqlite, SqliteConnection, TypeInfo, ValueRef};
 
-use crate::backend::StatementSql;
 use crate::backend::value::{Fields, Value, other};
+use crate::backend::{Migration, StatementSql};
 
 impl StatementSql for Sqlite {
-    const BEGIN: &'static str = "BEGIN IMMEDIATE";
+    const BEGIN_RIGHTS: &'static str = "BEGIN IMMEDIATE";
+
+    const RIGHTS_MIGRATIONS: &'static [Migration] =
+        &[(1, "request", include_str!("../../../migrations/sqlite/0001_request.sql"))];
+
+    const RIGHTS_MIGRATION_TABLE: &'static str =
+        "CREATE TABLE IF NOT EXISTS _privacy_rights_migrations (
+            version    INTEGER PRIMARY KEY,
+            name       TEXT    NOT NULL,
+            checksum   TEXT    NOT NULL CHECK (length(checksum) = 64),
+            applied_at INTEGER NOT NULL
+        ) STRICT";
+
+    const HAS_RIGHTS_MIGRATION_TABLE: &'static str =
+        "SELECT 1 FROM sqlite_schema WHERE type = 'table' AND name = '_privacy_rights_migrations'";
+
+    /// `BEGIN IMMEDIATE` has locked already.
+    async fn lock_rights_migrations(_conn: &mut SqliteConnection) -> sqlx::Result<()> {
+        Ok(())
+    }
+
+    async fn run_script(conn: &mut SqliteConnection, script: &'static str) -> sqlx::Result<()> {
+        sqlx::raw_sql(script).execute(conn).await.map(drop)
+    }
 
     async fn wipe_what_is_overwritten(conn: &mut SqliteConnection) -> sqlx::Result<()> {
         conn.execute("PRAGMA secure_delete = ON").await.map(drop)

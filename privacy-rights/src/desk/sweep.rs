@@ -1,0 +1,123 @@
+//! What is due by itself.
+
+use audit_core::{Actor, Timestamp};
+use uuid::Uuid;
+
+use crate::backend::Backend;
+use crate::clock::due::Due;
+use crate::desk::error::DeskError;
+use crate::desk::{Desk, store};
+use crate::request::event::{AlarmKind, RequestEvent};
+use crate::request::{Request, RequestState};
+
+/// What a sweep did.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+#[non_exhaustive]
+pub struct SweepReport {
+    /// Requests whose deadline came near or has passed since the last sweep, with the kind.
+    pub alarms: Vec<(Uuid, AlarmKind)>,
+    /// Requests whose time to think it over has passed, and which are begun now.
+    pub begun: Vec<Uuid>,
+    /// Requests that ended because nobody answered.
+    pub expired: Vec<Uuid>,
+}
+
+impl<DB: Backend> Desk<DB> {
+    /// Does what is due by itself in all open requests: raises each alarm once, begins what has
+    /// cooled off, ends what nobody answers. To be called now and then, by one process or by many:
+    /// what another has just changed is left for the next time.
+    ///
+    /// # Errors
+    ///
+    /// [`DeskError::Clock`], those of the database and the journal; what was done before stays.
+    pub async fn sweep(&self) -> Result<SweepReport, DeskError> {
+        let mut report = SweepReport::default();
+        let mut after = None;
+        loop {
+            let mut conn = self.pool.acquire().await?;
+            let ids = store::open_ids::<DB>(&mut conn, self.tenant(), after).await?;
+            drop(conn);
+            let Some(last) = ids.last() else { return Ok(report) };
+            after = Some(*last);
+            for id in ids {
+                match self.sweep_one(id, &mut report).await {
+                    // Somebody is just at it.
+                    Ok(()) | Err(DeskError::Conflict | DeskError::Transition(_)) => {}
+                    Err(error) => return Err(error),
+                }
+            }
+        }
+    }
+
+    async fn sweep_one(&self, id: Uuid, report: &mut SweepReport) -> Result<(), DeskError> {
+        let request = self.request(id).await?;
+        let now = self.options.clock.now();
+        let actor = || Actor::system("privacy-rights");
+        if self.is_forsaken(&request, now) {
+            self.step(id, RequestEvent::Expired, actor()).await?;
+            report.expired.push(id);
+            return Ok(());
+        }
+        let due = request.due(self.rule()?, &self.options.place)?;
+        if let Some(kind) = self.alarm(&due, now)
+            && raised(&request) < Some(kind)
+        {
+            self.step(id, RequestEvent::Alarmed { kind }, actor()).await?;
+            report.alarms.push((id, kind));
+        }
+        if request.state() == RequestState::CoolingOff && cooled_off(&request, now) {
+            self.step(id, RequestEvent::Begun, actor()).await?;
+            report.begun.push(id);
+        }
+        Ok(())
+    }
+
+    /// Whether a question was not answered for longer than the desk is patient.
+    fn is_forsaken(&self, request: &Request, now: Timestamp) -> bool {
+        let waits =
+            matches!(request.state(), RequestState::AwaitingIdentity | RequestState::AwaitingScope);
+        let mut asked = request.events().iter().rev().filter(|(_, event)| {
+            matches!(event, RequestEvent::IdentityAsked | RequestEvent::ScopeAsked)
+        });
+        let since = asked.next().map(|(at, _)| at.saturating_add(self.options.patience));
+        waits && since.is_some_and(|until| now > until)
+    }
+
+    /// Which alarm a deadline gives at that moment.
+    fn alarm(&self, due: &Due, now: Timestamp) -> Option<AlarmKind> {
+        let deadline = due.deadline()?;
+        if now >= deadline.ends {
+            Some(AlarmKind::Overdue)
+        } else if self.options.place.day(now) >= deadline.alarm {
+            Some(AlarmKind::Cautious)
+        } else {
+            None
+        }
+    }
+}
+
+/// The worst alarm since the deadline was last moved.
+fn raised(request: &Request) -> Option<AlarmKind> {
+    let moved = |event: &RequestEvent| {
+        matches!(
+            event,
+            RequestEvent::Extended { .. }
+                | RequestEvent::IdentityProven { .. }
+                | RequestEvent::ScopeAnswered
+        )
+    };
+    let since = request.events().iter().rev().take_while(|(_, event)| !moved(event));
+    let kinds = since.filter_map(|(_, event)| match event {
+        RequestEvent::Alarmed { kind } => Some(*kind),
+        _ => None,
+    });
+    kinds.fold(None, |worst, kind| std::cmp::max(worst, Some(kind)))
+}
+
+fn cooled_off(request: &Request, now: Timestamp) -> bool {
+    let approved = request.events().iter().rev().find_map(|(_, event)| match event {
+        RequestEvent::Approved { not_before, .. } => Some(*not_before),
+        _ => None,
+    });
+    approved.flatten().is_some_and(|moment| now >= moment)
+}
