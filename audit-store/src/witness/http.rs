@@ -64,9 +64,16 @@ impl HttpWitness {
             return Err(WitnessSetupError::Key { name: key.name().to_owned() });
         }
         let invalid = || WitnessSetupError::Url { name: key.name().to_owned() };
-        let url = format!("{}/add-checkpoint", prefix.trim_end_matches('/'));
+        // Alone first: without a host what comes behind would be taken for one.
+        let prefix = Url::parse(prefix).map_err(|_| invalid())?;
+        let url = format!("{}/add-checkpoint", prefix.as_str().trim_end_matches('/'));
         let url = Url::parse(&url).map_err(|_| invalid())?;
-        if url.query().is_some() || url.fragment().is_some() || url.host().is_none() {
+        if prefix.query().is_some()
+            || prefix.fragment().is_some()
+            || url.query().is_some()
+            || url.fragment().is_some()
+            || url.host().is_none()
+        {
             return Err(invalid());
         }
         match url.scheme() {
