@@ -274,17 +274,25 @@ impl<DB: Backend> Store<DB> {
             locked.push(Locked { group, head, seqs });
         }
         let at = self.options.clock.now();
-        if !DB::sever(&mut tx, schema, tenant, of, at.as_micros()).await? {
+        if DB::alive(&mut tx, schema, tenant, &[of]).await?.is_empty() {
             return Err(ErasureError::UnknownSubject);
         }
-        let (mut all, mut removed, mut put_off) = (Vec::new(), 0_u64, 0_usize);
-        for Locked { mut group, head, mut seqs } in locked {
+        // The entries come first: the database lets go only under them.
+        let mut recorded = Vec::new();
+        for Locked { mut group, head, seqs } in locked {
             if seqs.is_empty() {
                 group.slot.replace(head);
                 continue;
             }
             let mut event = erasure.entry(subject, head.size.saturating_sub(1))?;
             let written = self.write_locked(&mut tx, &group, head, &mut [&mut event]).await?;
+            recorded.push((group, written, seqs));
+        }
+        if !DB::sever(&mut tx, schema, tenant, of, at.as_micros()).await? {
+            return Err(ErasureError::UnknownSubject);
+        }
+        let (mut all, mut removed, mut put_off) = (Vec::new(), 0_u64, 0_usize);
+        for (group, written, mut seqs) in recorded {
             let held = self.held(&mut tx, group.id, &seqs).await?;
             if !held.is_empty() {
                 let later = deferred::deferred(subject, &erasure.ground, &erasure.request);

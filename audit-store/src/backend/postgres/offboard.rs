@@ -26,6 +26,7 @@ const FUNCTIONS: &[&str] = &[
     "register_tenant",
     "schedule_guard",
     "staged_leaves",
+    "subject_severed",
     "tenants_with_staged",
 ];
 const DOMAINS: &[&str] = &[

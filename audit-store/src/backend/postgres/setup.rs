@@ -44,6 +44,11 @@ impl SetupSql for Postgres {
             include_str!("../../../migrations/postgres/0008_retention.sql"),
         ),
         MigrationText::new(9, "key", include_str!("../../../migrations/postgres/0009_key.sql")),
+        MigrationText::new(
+            10,
+            "sever",
+            include_str!("../../../migrations/postgres/0010_sever.sql"),
+        ),
     ];
 
     /// Whatever the role's default, and so that a lock's waiter reads what its holder wrote.

@@ -41,6 +41,7 @@ impl SetupSql for Sqlite {
             include_str!("../../../migrations/sqlite/0008_retention.sql"),
         ),
         MigrationText::new(9, "key", include_str!("../../../migrations/sqlite/0009_key.sql")),
+        MigrationText::new(10, "sever", include_str!("../../../migrations/sqlite/0010_sever.sql")),
     ];
 
     const BEGIN: &'static str = "BEGIN IMMEDIATE";
