@@ -12,9 +12,10 @@
 //!   consents, objections and restrictions, disclosures, backups, each as a [`Register`] that is
 //!   exported as CSV, JSON or a page to read;
 //! - requests: [`Request`] is one as the sequence of its events, `Desk` keeps them, each step with its
-//!   entry in the journal.
+//!   entry in the journal;
+//! - access: [`AccessBundle`] writes everything that is known of a person as one signed bundle.
 //!
-//! Carrying out what a request asks for, the bundle and the erasure, is not there yet.
+//! Carrying out an erasure as a whole, with its certificate, is not there yet.
 //!
 //! It is not legal advice.
 
@@ -22,6 +23,7 @@
 
 // One section per area; modules are private, and each type has one public name.
 
+mod access;
 #[cfg(any(feature = "sqlite", feature = "postgres"))]
 mod backend;
 mod clock;
@@ -72,6 +74,13 @@ pub use source::selection::{Identifier, MAX_IDENTIFIERS, Selection, SelectionErr
 pub use source::sql::{SqlSource, SqlSourceError};
 pub use source::walk::{PAGE_SIZE, Pages, apply_all};
 pub use source::{BoxFuture, PersonalDataSource};
+
+// The answer to a request for access.
+pub use access::record::Redactor;
+#[cfg(feature = "zip")]
+pub use access::sink::ZipSink;
+pub use access::sink::{BundleSink, DirectorySink};
+pub use access::{ACCESS_FORMAT, AccessBundle, AccessError, AccessFile, AccessManifest};
 
 // What a controller can be asked to show.
 pub use registers::backup::{BackupError, BackupRegistry, BackupSet};

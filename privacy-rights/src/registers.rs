@@ -126,7 +126,7 @@ impl Register {
 }
 
 /// A cell that a spreadsheet does not take for a formula, whatever it begins with.
-fn harmless(cell: &str) -> String {
+pub(crate) fn harmless(cell: &str) -> String {
     if cell.starts_with(['=', '+', '-', '@', '\t', '\r']) {
         format!("'{cell}")
     } else {

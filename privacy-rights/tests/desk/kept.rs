@@ -315,6 +315,26 @@ behaviours! {
         assert_eq!(proven, 1);
     }
 
+    async fn of_many_guesses_at_once_each_costs_an_attempt(db) {
+        let world = world(&db).await;
+        let id = world.receive(Right::Access).await;
+        let code = world.desk.ask_identity(id, clerk()).await.unwrap();
+        let guess = || world.desk.prove_identity(id, wrong(code.reveal()), clerk());
+        let all = tokio::join!(guess(), guess(), guess(), guess(), guess());
+        let mut left: Vec<u8> = [all.0, all.1, all.2, all.3, all.4]
+            .into_iter()
+            .filter_map(|verdict| match verdict {
+                Ok(OneTimeCodeVerdict::Wrong { left }) => Some(left),
+                Err(DeskError::Conflict) => None,
+                other => panic!("{other:?}"),
+            })
+            .collect();
+        let counted = left.len();
+        left.sort_unstable();
+        left.dedup();
+        assert_eq!(left.len(), counted);
+    }
+
     async fn a_desk_sees_its_own_tenant_only(db) {
         let world = world(&db).await;
         let id = world.receive(Right::Access).await;
