@@ -130,15 +130,19 @@ fn detaches(source: &SourceDeclaration, catalogue: &Catalogue, key: &ForeignKey)
 /// Sources whose rows are named by others come after those: an order in which to erase, or the
 /// tables of a cycle. What is no table comes first.
 fn order(declared: &[Declared<'_>], catalogue: &Catalogue) -> Result<Vec<String>, Vec<String>> {
-    // For each table those that have to go before it.
+    // For each table those that have to go before it, and those that rather should.
     let mut before: BTreeMap<&str, BTreeSet<&str>> = BTreeMap::new();
+    let mut rather: BTreeMap<&str, BTreeSet<&str>> = BTreeMap::new();
     for (source, table) in declared {
         before.entry(&table.name).or_default();
         for (parent, other) in declared.iter().filter(|(_, other)| other.name != table.name) {
-            let mut keys = table.foreign_keys.iter();
-            let named = keys.any(|key| {
-                catalogue.same(&key.table, &other.name) && key.on_delete != OnDelete::SetNull
-            });
+            let names = |key: &&ForeignKey| catalogue.same(&key.table, &other.name);
+            let mut keys = table.foreign_keys.iter().filter(names).peekable();
+            // The root of a person's records goes last.
+            if keys.peek().is_some() {
+                rather.entry(&other.name).or_default().insert(&table.name);
+            }
+            let named = keys.any(|key| key.on_delete != OnDelete::SetNull);
             // Whoever is found through a row is found while it is still there.
             let found = source.links().iter().any(|link| {
                 matches!(link, Link::Through { table, .. } if catalogue.same(table.as_str(), &other.name))
@@ -152,16 +156,16 @@ fn order(declared: &[Declared<'_>], catalogue: &Catalogue) -> Result<Vec<String>
     while !before.is_empty() {
         let ready: Vec<&str> =
             before.iter().filter(|(_, first)| first.is_empty()).map(|(table, _)| *table).collect();
-        if ready.is_empty() {
+        let is_last = |table: &&str| rather.get(table).is_none_or(BTreeSet::is_empty);
+        let next = ready.iter().copied().find(is_last).or_else(|| ready.first().copied());
+        let Some(next) = next else {
             return Err(before.into_keys().map(ToOwned::to_owned).collect());
+        };
+        before.remove(next);
+        for first in before.values_mut().chain(rather.values_mut()) {
+            first.remove(next);
         }
-        for table in ready {
-            before.remove(table);
-            for first in before.values_mut() {
-                first.remove(table);
-            }
-            ordered.push(table.to_owned());
-        }
+        ordered.push(next.to_owned());
     }
     Ok(ordered)
 }

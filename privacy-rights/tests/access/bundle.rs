@@ -115,7 +115,7 @@ async fn the_page_says_what_the_law_asks_for() {
         "bookkeeper",
         "only whether there is one",
         "without what concerns others",
-        "1200 records, kept in BE",
+        "Records: 1200. Kept in BE.",
         "Not in this folder: the &#60;archive&#62; is being repaired",
         "complain to a supervisory authority",
     ] {

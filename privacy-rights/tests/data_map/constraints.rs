@@ -194,6 +194,24 @@ fn found_through_another_is_found_while_it_is_there() {
 }
 
 #[test]
+fn the_root_of_a_persons_records_goes_last() {
+    use ErasureStrategy::{Null, Shred};
+    // Neither is deleted, so that no constraint asks for an order.
+    let names = |catalogue: &Catalogue| -> Vec<String> {
+        let map = empty_map().source(table("account", Null)).source(table("note", Shred)).build();
+        let map = map.unwrap();
+        let order = map.erasure_order(catalogue).unwrap();
+        order.into_iter().map(|source| source.name().to_owned()).collect()
+    };
+    let both = with_table(with_table(Catalogue::new(false), "account", true), "note", true)
+        .foreign_key(("note", "PersonId"), ("account", "Id"), OnDelete::SetNull);
+    assert_eq!(names(&both), ["note", "account"]);
+    // Where that is a circle, it is only a wish.
+    let circle = both.foreign_key(("account", "PersonId"), ("note", "Id"), OnDelete::Refuse);
+    assert_eq!(names(&circle), ["account", "note"]);
+}
+
+#[test]
 fn a_link_goes_through_columns_that_exist() {
     let found = findings(vec![through_parent("child")], &one("child"));
     let missing =
