@@ -7,7 +7,6 @@ use std::future::Future;
 use sqlx::{AssertSqlSafe, Database, SqlSafeStr, SqlStr};
 
 pub(crate) mod catalogue;
-pub(crate) mod error;
 #[cfg(feature = "postgres")]
 mod postgres;
 pub(crate) mod source;

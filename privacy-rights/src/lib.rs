@@ -112,9 +112,9 @@ pub use desk::{Desk, DeskOptions, NewRequest};
 
 // The databases.
 #[cfg(any(feature = "sqlite", feature = "postgres"))]
-pub use backend::Backend;
+pub use audit_store::{DatabaseError, DatabaseErrorKind};
 #[cfg(any(feature = "sqlite", feature = "postgres"))]
-pub use backend::error::{DatabaseError, DatabaseErrorKind};
+pub use backend::Backend;
 /// The SQL toolkit whose pools are part of this crate's interface.
 #[cfg(any(feature = "sqlite", feature = "postgres"))]
 pub use sqlx;

@@ -2,9 +2,9 @@
 
 use std::fmt;
 
+use audit_store::DatabaseError;
 use sqlx::{Database, Pool};
 
-use crate::backend::error::DatabaseError;
 use crate::backend::{Backend, fixed};
 use crate::data_map::DataMap;
 use crate::data_map::catalogue::{Catalogue, Column, ForeignKey, OnDelete};

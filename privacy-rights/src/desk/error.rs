@@ -1,10 +1,9 @@
 //! Why the desk did not do what it was asked.
 
 use audit_core::EventError;
-use audit_store::AppendError;
+use audit_store::{AppendError, DatabaseError};
 use crypto_fields::OneTimeCodeError;
 
-use crate::backend::error::DatabaseError;
 use crate::clock::error::ClockError;
 use crate::clock::regime::Duty;
 use crate::request::error::TransitionError;

@@ -14,7 +14,7 @@ pub enum SourceError {
     /// The database failed.
     #[cfg(any(feature = "sqlite", feature = "postgres"))]
     #[error("the source's database failed")]
-    Database(#[from] crate::backend::error::DatabaseError),
+    Database(#[from] audit_store::DatabaseError),
     /// A page begins where an earlier one did: it would never end.
     #[error("the source comes back to {cursor:?}: it would never end")]
     Endless {

@@ -1,10 +1,10 @@
 //! A table as a source.
 
+use audit_store::DatabaseError;
 use chrono::NaiveDate;
 use serde_json::Value as Json;
 use sqlx::Pool;
 
-use crate::backend::error::DatabaseError;
 use crate::backend::value::Fields;
 use crate::backend::{Backend, fixed};
 use crate::data_map::catalogue::Catalogue;
