@@ -13,9 +13,10 @@
 //!   exported as CSV, JSON or a page to read;
 //! - requests: [`Request`] is one as the sequence of its events, `Desk` keeps them, each step with its
 //!   entry in the journal;
-//! - access: [`AccessBundle`] writes everything that is known of a person as one signed bundle.
+//! - access: [`AccessBundle`] writes everything that is known of a person as one signed bundle;
+//! - certificates of erasure: [`SignedCertificate`] is checked with the journal's public key alone.
 //!
-//! Carrying out an erasure as a whole, with its certificate, is not there yet.
+//! Carrying out an erasure as a whole is not there yet.
 //!
 //! It is not legal advice.
 
@@ -30,6 +31,7 @@ mod clock;
 mod data_map;
 #[cfg(any(feature = "sqlite", feature = "postgres"))]
 mod desk;
+mod erasure;
 mod registers;
 mod request;
 mod source;
@@ -81,6 +83,13 @@ pub use access::record::Redactor;
 pub use access::sink::ZipSink;
 pub use access::sink::{BundleSink, DirectorySink};
 pub use access::{ACCESS_FORMAT, AccessBundle, AccessError, AccessFile, AccessManifest};
+// Erasing, with proof.
+pub use erasure::certificate::error::CertificateError;
+pub use erasure::certificate::signed::SignedCertificate;
+pub use erasure::certificate::{
+    BackupGone, BackupsCertificate, CERTIFIED, Certificate, ErasedCount, ErasureCertificate,
+    KeptCount, LeftCount, NoticeOutcome, RecipientNotice,
+};
 
 // What a controller can be asked to show.
 pub use registers::backup::{BackupError, BackupRegistry, BackupSet};

@@ -135,7 +135,7 @@ fn print(
     }
 }
 
-fn read(path: &Path) -> Result<String, Failure> {
+pub(crate) fn read(path: &Path) -> Result<String, Failure> {
     let metadata = std::fs::metadata(path).during(path.display())?;
     if !metadata.is_file() || metadata.len() > LARGEST {
         return Err(Failure::new(format!("{} is too large, or not a file", path.display())));

@@ -26,6 +26,7 @@ pub(crate) struct Cli {
 
 #[derive(Debug, Subcommand)]
 pub(crate) enum Command {
+    Certificate(Certificate),
     CheckProof(CheckProof),
     Export(Export),
     Holds(Holds),
@@ -137,6 +138,23 @@ pub(crate) struct Prove {
     /// Leave the entry's bytes out: who checks the proof must have them.
     #[arg(long)]
     pub(crate) without_entry: bool,
+}
+
+/// Check a certificate of erasure: its signature, and the proof that the journal recorded it.
+#[derive(Debug, Args)]
+pub(crate) struct Certificate {
+    /// The certificate.
+    #[arg(value_name = "FILE")]
+    pub(crate) file: PathBuf,
+    /// The journal's verifier key, or a file of them (one a line). Repeatable.
+    #[arg(long = "key", value_name = "VKEY|FILE", required = true)]
+    pub(crate) keys: Vec<String>,
+    /// Part 1, where FILE is part 2: both are checked, and that they belong together.
+    #[arg(long, value_name = "FILE")]
+    pub(crate) part_one: Option<PathBuf>,
+    /// Your policy of witnesses: a quorum must have cosigned the proof's checkpoint.
+    #[arg(long, value_name = "FILE")]
+    pub(crate) policy: Option<PathBuf>,
 }
 
 /// Check a proof, and show the entry that it proves.

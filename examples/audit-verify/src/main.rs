@@ -1,5 +1,6 @@
 //! The auditor's tool: verifies a journal or a bundle of one, and hands over what an audit needs.
 
+mod certificate;
 mod check_proof;
 mod cli;
 mod database;
@@ -32,6 +33,7 @@ async fn dispatch(command: Command) -> Result<u8, Failure> {
     let style = Style::stdout();
     let mut out = std::io::stdout();
     match command {
+        Command::Certificate(arguments) => certificate::certificate(&arguments, style, &mut out),
         Command::CheckProof(arguments) => check_proof::check_proof(&arguments, style, &mut out),
         Command::Export(arguments) => export::export(&arguments, &mut out).await,
         Command::Holds(arguments) => holds::holds(&arguments, style, &mut out).await,

@@ -102,6 +102,11 @@ impl BackupRegistry {
         Ok(())
     }
 
+    /// The sets that were taken by that moment, by id, those that are gone included.
+    pub fn older(&self, moment: Timestamp) -> impl Iterator<Item = &BackupSet> {
+        self.sets.values().filter(move |set| set.taken_at <= moment)
+    }
+
     /// The sets that still hold what was erased at that moment, by id.
     pub fn holding(&self, erased_at: Timestamp) -> impl Iterator<Item = &BackupSet> {
         self.sets.values().filter(move |set| set.taken_at <= erased_at && set.gone_at.is_none())

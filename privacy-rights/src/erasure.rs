@@ -1,0 +1,3 @@
+//! Erasure: planned, carried out step by step, and certified.
+
+pub(crate) mod certificate;
