@@ -176,3 +176,39 @@ fn withheld_entries_need_a_filter() {
     chain.checkpoints.clear();
     assert_eq!(found(&chain.verify()), [(FindingCode::Missing, last, last)]);
 }
+
+#[test]
+fn a_reserved_entry_is_never_withheld() {
+    let mut chain = with_private();
+    let hold = chain.hold("h", &[(4, 4)]);
+    chain.event();
+    chain.erasure(1, 7);
+    chain.event();
+    chain.checkpoint();
+    for reserved in [0, hold, hold + 2] {
+        let kept = chain.entries[reserved as usize].take();
+        chain.withheld.push(reserved);
+        let report = chain.verify();
+        let expected = (FindingCode::Missing, reserved, reserved);
+        assert!(found(&report).contains(&expected), "{reserved}: {report}");
+        chain.entries[reserved as usize] = kept;
+        chain.withheld.clear();
+    }
+    assert_intact(&chain.verify());
+}
+
+#[test]
+fn an_erasure_with_another_bound_is_altered_and_excuses_what_it_says() {
+    let mut chain = with_private();
+    chain.disclosures.remove(&4);
+    chain.disclosures.remove(&7);
+    let erasure = chain.erasure(1, 4);
+    let next = chain.event();
+    chain.checkpoint();
+    assert_eq!(found(&chain.verify()), [(FindingCode::ErasedWithoutRecord, 7, 7)]);
+    // Made to reach further after the fact, it does not hash to what the next entry names.
+    chain.alter(erasure, "\"through\":4", "\"through\":7");
+    let report = chain.verify();
+    assert!(found(&report).contains(&(FindingCode::Altered, erasure, erasure)), "{report}");
+    assert!(next > erasure);
+}
