@@ -244,9 +244,9 @@ impl<DB: Backend> Store<DB> {
             Reserved::Restored { incarnation, lost_from, root: known.root, size: known.size };
         let mut entry = own_by(&entry, actor.clone())?;
         let _turn = self.turn_alone().await;
+        let mut tx = self.begin_write_for(chain.tenant()).await?;
         let slot = self.heads.slot(row.id).await;
         let mut group = Group { id: row.id, chain: chain.clone(), slot };
-        let mut tx = self.begin_write_for(chain.tenant()).await?;
         let head = self.locked_head(&mut tx, &mut group).await?;
         let now = DB::chain_row(&mut tx, &self.schema, chain).await?;
         if now.is_none_or(|now| (now.size, now.incarnation) != (row.size, row.incarnation)) {

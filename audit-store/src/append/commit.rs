@@ -43,31 +43,43 @@ impl<DB: Backend> Store<DB> {
     /// caller holds the writer's turn.
     pub(crate) async fn commit(&self, jobs: Vec<Job>) -> Vec<Outcome> {
         let mut outcomes: Vec<Option<Outcome>> = jobs.iter().map(|_| None).collect();
-        let mut works = match self.sort(jobs, &mut outcomes).await {
-            Ok(works) => works,
-            Err(error) => return settled(outcomes, &error),
-        };
-        let result = match self.commit_works(&mut works, &mut outcomes).await {
+        let result = self.commit_jobs(jobs, &mut outcomes).await;
+        settled(outcomes, &result.err().unwrap_or(AppendError::Closed))
+    }
+
+    async fn commit_jobs(
+        &self,
+        jobs: Vec<Job>,
+        outcomes: &mut [Option<Outcome>],
+    ) -> Result<(), AppendError> {
+        // Before the chains' places are taken: whoever has all connections may be waiting for one.
+        let mut conn = self.kept.take(&self.writer).await?;
+        let mut works = self.sort(&mut conn, jobs, outcomes).await?;
+        match self.commit_works(&mut conn, &mut works, outcomes).await {
+            Ok(()) => {
+                self.kept.put_back(conn);
+                Ok(())
+            }
             // One chain that cannot be continued must not keep the others from growing.
             Err(AppendError::Corrupt { .. } | AppendError::ChainFull { .. }) if works.len() > 1 => {
                 for work in &mut works {
                     let alone = std::slice::from_mut(work);
-                    if let Err(error) = self.commit_works(alone, &mut outcomes).await {
+                    if let Err(error) = self.commit_works(&mut conn, alone, outcomes).await {
                         for (index, _) in &work.jobs {
-                            set(&mut outcomes, *index, Err(error.clone()));
+                            set(outcomes, *index, Err(error.clone()));
                         }
                     }
                 }
                 Ok(())
             }
             result => result,
-        };
-        settled(outcomes, &result.err().unwrap_or(AppendError::Closed))
+        }
     }
 
     /// Sorts the jobs by chain and takes the chains' places, in the order of their ids.
     async fn sort(
         &self,
+        conn: &mut DB::Connection,
         jobs: Vec<Job>,
         outcomes: &mut [Option<Outcome>],
     ) -> Result<Vec<Work>, AppendError> {
@@ -81,7 +93,7 @@ impl<DB: Backend> Store<DB> {
         for (chain, (events, jobs)) in by_chain {
             let id = match self.heads.id(&chain) {
                 Some(id) => Ok(id),
-                None => self.look_up(&chain).await,
+                None => self.look_up(conn, &chain).await,
             };
             match id {
                 Ok(id) => {
@@ -103,25 +115,26 @@ impl<DB: Backend> Store<DB> {
         Ok(works)
     }
 
-    /// Asks for the surrogate id of a chain over the connection that appends.
-    async fn look_up(&self, chain: &ChainId) -> Result<i64, AppendError> {
-        let mut conn = self.kept.take(&self.writer).await?;
-        let id = if self.options.tenancy.setting().is_none() {
-            self.chain_id(&mut conn, chain).await?
-        } else {
-            let mut tx = begin::<DB>(&mut conn).await?;
-            self.enter_tenant(&mut tx, chain.tenant()).await?;
-            let id = self.chain_id(&mut tx, chain).await?;
-            tx.commit().await?;
-            id
-        };
-        self.kept.put_back(conn);
+    /// Asks for the surrogate id of a chain.
+    async fn look_up(
+        &self,
+        conn: &mut DB::Connection,
+        chain: &ChainId,
+    ) -> Result<i64, AppendError> {
+        if self.options.tenancy.setting().is_none() {
+            return self.chain_id(conn, chain).await;
+        }
+        let mut tx = begin::<DB>(conn).await?;
+        self.enter_tenant(&mut tx, chain.tenant()).await?;
+        let id = self.chain_id(&mut tx, chain).await?;
+        tx.commit().await?;
         Ok(id)
     }
 
     /// One transaction, repeated where that can help.
     async fn commit_works(
         &self,
+        conn: &mut DB::Connection,
         works: &mut [Work],
         outcomes: &mut [Option<Outcome>],
     ) -> Result<(), AppendError> {
@@ -130,9 +143,9 @@ impl<DB: Backend> Store<DB> {
         loop {
             tries = tries.saturating_add(1);
             let result = if check {
-                self.commit_checked(works, outcomes).await
+                self.commit_checked(conn, works, outcomes).await
             } else {
-                self.commit_straight(works, outcomes).await
+                self.commit_straight(conn, works, outcomes).await
             };
             match result {
                 // An id that is there already: whose it is has to be looked up.
@@ -151,23 +164,22 @@ impl<DB: Backend> Store<DB> {
     /// The happy path: every id is new. A unique violation says that one is not.
     async fn commit_straight(
         &self,
+        conn: &mut DB::Connection,
         works: &mut [Work],
         outcomes: &mut [Option<Outcome>],
     ) -> Result<(), AppendError> {
-        let mut conn = self.kept.take(&self.writer).await?;
         if let [work] = &mut *works
             && self.options.tenancy.setting().is_none()
             && Self::is_one_statement(&work.group, &work.events)
         {
             // One statement, which commits by itself.
             let (group, events) = (&mut work.group, &work.events);
-            if let Some(written) = self.write_plain(&mut conn, group, events).await? {
-                self.kept.put_back(conn);
+            if let Some(written) = self.write_plain(conn, group, events).await? {
                 work.answer(self, written, outcomes);
                 return Ok(());
             }
         }
-        let mut tx = begin::<DB>(&mut conn).await?;
+        let mut tx = begin::<DB>(conn).await?;
         let mut all = Vec::with_capacity(works.len());
         for work in &mut *works {
             let group = &mut work.group;
@@ -183,7 +195,6 @@ impl<DB: Backend> Store<DB> {
             all.push(self.write_locked(&mut tx, group, head, &mut events).await?);
         }
         tx.commit().await?;
-        self.kept.put_back(conn);
         for (work, written) in works.iter_mut().zip(all) {
             work.answer(self, written, outcomes);
         }
@@ -194,10 +205,11 @@ impl<DB: Backend> Store<DB> {
     /// first receipts, new ones, or an error.
     async fn commit_checked(
         &self,
+        conn: &mut DB::Connection,
         works: &mut [Work],
         outcomes: &mut [Option<Outcome>],
     ) -> Result<(), AppendError> {
-        let mut tx = self.begin_write().await?;
+        let mut tx = begin::<DB>(conn).await?;
         let mut all = Vec::with_capacity(works.len());
         for work in &mut *works {
             self.enter_tenant(&mut tx, work.group.chain.tenant()).await?;

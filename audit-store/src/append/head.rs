@@ -80,7 +80,9 @@ impl Heads {
             .then(|| known.into_iter().map(|(chain, _)| chain.tenant().to_owned()).collect())
     }
 
-    /// Takes a chain's place. Whoever takes several takes them in the order of the ids.
+    /// Takes a chain's place. Whoever takes several takes them in the order of the ids, and has the
+    /// connection by then that they go on with: those who have all connections may be waiting for the
+    /// place.
     pub(crate) async fn slot(&self, id: i64) -> Slot {
         let slot = {
             let mut slots = self.slots.lock().unwrap_or_else(PoisonError::into_inner);

@@ -179,8 +179,8 @@ impl<DB: Backend> Store<DB> {
         after: i64,
     ) -> Result<Round, AppendError> {
         let _turn = self.turn_alone().await;
-        let mut group = Group { id, chain: chain.clone(), slot: self.heads.slot(id).await };
         let mut tx = self.begin_write_for(chain.tenant()).await?;
+        let mut group = Group { id, chain: chain.clone(), slot: self.heads.slot(id).await };
         let head = self.locked_head(&mut tx, &mut group).await?;
         let rows = DB::staged(&mut tx, &self.schema, (id, after), BATCH).await?;
         let full = rows.last().map(|last| last.id).filter(|_| rows.len() >= BATCH);

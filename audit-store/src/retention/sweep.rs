@@ -170,8 +170,8 @@ impl<DB: Backend> Store<DB> {
         gathered: &Gathered,
     ) -> Result<Option<Receipt>, PruneError> {
         let _turn = self.turn_alone().await;
-        let mut group = Group { id, chain: chain.clone(), slot: self.heads.slot(id).await };
         let mut tx = self.begin_write_for(chain.tenant()).await?;
+        let mut group = Group { id, chain: chain.clone(), slot: self.heads.slot(id).await };
         let head = self.locked_head(&mut tx, &mut group).await?;
         let written = if head.control == due.control {
             self.remove_batch(&mut tx, (sweep, due), &group, head, gathered).await?
