@@ -100,6 +100,13 @@ impl HoldOrder {
     }
 }
 
+/// What was found to match before anything was locked.
+struct MatchedAhead {
+    scope: HoldScope,
+    /// By chain, and up to where that was looked for.
+    by_chain: BTreeMap<i64, (u64, Matched)>,
+}
+
 /// A legal hold in force.
 #[derive(Clone, Debug, PartialEq, Eq)]
 #[non_exhaustive]
@@ -184,6 +191,9 @@ impl<DB: Backend> Journal<DB> {
         let mut tx = store.begin_write_for(&order.tenant).await?;
         DB::lock_tenant(&mut tx, &store.schema, &order.tenant).await?;
         let scope = store.scope(&mut tx, order).await?;
+        // Somebody who was erased meanwhile is somebody else by now.
+        let mut known =
+            known.filter(|ahead| ahead.scope == scope).map_or_else(BTreeMap::new, |a| a.by_chain);
         let chains = store.chains_on(&mut tx, order).await?;
         if chains.is_empty() {
             return Err(HoldError::NoChain);
@@ -192,7 +202,7 @@ impl<DB: Backend> Journal<DB> {
         for (id, chain) in chains {
             let mut group = Group { id, chain, slot: store.heads.slot(id).await };
             let head = store.locked_head(&mut tx, &mut group).await?;
-            let (from, mut matched) = known.get(&id).cloned().unwrap_or_default();
+            let (from, mut matched) = known.remove(&id).unwrap_or_default();
             let bounds = (from, head.size);
             store.add_matching(&mut tx, &group.chain, &scope, bounds, &mut matched).await?;
             let written = store.place(&mut tx, &group, head, (order, &scope), &matched).await?;
@@ -234,21 +244,18 @@ impl<DB: Backend> Journal<DB> {
 }
 
 impl<DB: Backend> Store<DB> {
-    /// What a hold covers by now, by chain, and up to where that was looked for: so that it is not
-    /// looked up while everybody waits.
-    async fn match_ahead(
-        &self,
-        order: &HoldOrder,
-    ) -> Result<BTreeMap<i64, (u64, Matched)>, HoldError> {
-        let mut known = BTreeMap::new();
+    /// What a hold covers by now, so that it is not looked up while everybody waits; nothing where it
+    /// covers a whole chain or somebody who is not known.
+    async fn match_ahead(&self, order: &HoldOrder) -> Result<Option<MatchedAhead>, HoldError> {
+        let mut by_chain = BTreeMap::new();
         let mut conn = self.read(&order.tenant).await?;
         let scope = match &order.on {
-            HoldOn::Chain(_) => return Ok(known),
+            HoldOn::Chain(_) => return Ok(None),
             HoldOn::Target { kind, id } => HoldScope::Target { kind: kind.clone(), id: id.clone() },
             HoldOn::Subject(host) => {
                 match self.subject_ref(&mut conn, &order.tenant, host).await? {
                     Some(subject) => HoldScope::Subject(subject),
-                    None => return Ok(known),
+                    None => return Ok(None),
                 }
             }
         };
@@ -257,9 +264,9 @@ impl<DB: Backend> Store<DB> {
             let size = row.map_or(0, |row| u64::try_from(row.size).unwrap_or(0));
             let mut matched = Matched::default();
             self.add_matching(&mut conn, &chain, &scope, (0, size), &mut matched).await?;
-            known.insert(id, (size, matched));
+            by_chain.insert(id, (size, matched));
         }
-        Ok(known)
+        Ok(Some(MatchedAhead { scope, by_chain }))
     }
 
     async fn chains_on(
