@@ -16,9 +16,9 @@ use std::path::Path;
 
 use audit_core::{Actor, AuditorPolicy, Event, FindingCode, SignedCheckpoint, VerificationReport};
 use audit_store::{
-    AccessReason, AppendError, Backend, BundleOptions, DatabaseError, DatabaseErrorKind,
-    DeclaredLoss, DirectorySink, Erasure, ErasureError, ErasureLedger, ExportError,
-    FileErasureLedger, HistoryError, Journal, JournalOptions, LedgerError, OpenError,
+    AccessReason, AppendError, Backend, BoxFuture, BundleOptions, DatabaseError, DatabaseErrorKind,
+    DeclaredLoss, DirectorySink, ErasedSubject, Erasure, ErasureError, ErasureLedger, ExportError,
+    FileErasureLedger, HistoryError, Journal, JournalOptions, LedgerError, LedgerPage, OpenError,
     ReadPrivateError, RestoreError, VerifyOptions,
 };
 use place::{Place, chain, event, key, options, verified};
@@ -243,11 +243,50 @@ async fn what_is_noted_is_erased_at_the_next_opening<T: Place>(db: T) {
     let refused = db.open(&with_ledger).await.unwrap_err();
     let OpenError::Erasure(why) = refused else { panic!("{refused}") };
     assert!(matches!(&*why, ErasureError::Ledger(LedgerError::Malformed { behind: 0 })), "{why}");
+
+    // Another file of the host's is no ledger, and not cut off to make it one.
+    let others = format!("{note}a line of somebody else's");
+    std::fs::write(&path, &others).unwrap();
+    let noted = serde_json::from_str(&note).unwrap();
+    let behind = u64::try_from(note.len()).unwrap();
+    for refused in [ledger.record(&noted).await, ledger.read(0).await.map(drop)] {
+        let Err(LedgerError::Malformed { behind: at }) = refused else { panic!("{refused:?}") };
+        assert_eq!(at, behind);
+    }
+    assert_eq!(std::fs::read_to_string(&path).unwrap(), others);
+}
+
+/// Returns the same page again and again.
+#[derive(Debug)]
+struct Circle(ErasedSubject);
+
+impl ErasureLedger for Circle {
+    fn record<'a>(&'a self, _: &'a ErasedSubject) -> BoxFuture<'a, Result<(), LedgerError>> {
+        Box::pin(async { Ok(()) })
+    }
+    fn read(&self, _: u64) -> BoxFuture<'_, Result<LedgerPage, LedgerError>> {
+        Box::pin(async { Ok(LedgerPage::new(vec![self.0.clone()], 1)) })
+    }
+}
+
+async fn a_ledger_that_never_ends_is_not_read_for_ever<T: Place>(db: T) {
+    db.journal().await.close().await;
+    let note = "{\"at\":\"2026-11-20T23:23:00.000000Z\",\"ground\":\"g\",\"request\":\"r\",\
+                \"subject\":\"00112233445566778899aabbccddeeff\",\"tenant\":\"acme\"}";
+    let circle = Circle(serde_json::from_str(note).unwrap());
+    let refused = db.open(&options().erasure_ledger(circle)).await.unwrap_err();
+    let OpenError::Erasure(why) = refused else { panic!("{refused}") };
+    assert!(matches!(&*why, ErasureError::Ledger(LedgerError::Malformed { behind: 1 })), "{why}");
 }
 
 async fn without_the_note_nobody_is_erased<T: Place>(db: T) {
-    let nowhere = FileErasureLedger::new("/nowhere/at all/erased.jsonl");
-    let journal = db.create(&options().erasure_ledger(nowhere)).await.unwrap();
+    let folder = tempfile::tempdir().unwrap();
+    let nowhere = FileErasureLedger::new(folder.path().join("erased.jsonl"));
+    let journal = db.create(&options().erasure_ledger(nowhere.clone())).await.unwrap();
+    folder.close().unwrap();
+    // A disk that is not there has no empty ledger.
+    let refused = nowhere.read(0).await.unwrap_err();
+    assert!(matches!(refused, LedgerError::Unavailable(_)), "{refused}");
     let acme = chain("acme/default");
     journal.create_chain(&acme).await.unwrap();
     journal.append(&acme, about(PERSON)).await.unwrap();
@@ -275,6 +314,7 @@ test_support::both_databases!(
     a_rewritten_history_is_declared_from_where_it_differs,
     a_chain_that_is_not_in_the_backup_is_made_anew,
     what_is_noted_is_erased_at_the_next_opening,
+    a_ledger_that_never_ends_is_not_read_for_ever,
     without_the_note_nobody_is_erased,
     an_incarnation_begins_with_its_entry_only,
 );

@@ -42,7 +42,8 @@ pub trait ErasureLedger: fmt::Debug + Send + Sync {
     fn record<'a>(&'a self, erased: &'a ErasedSubject) -> BoxFuture<'a, Result<(), LedgerError>>;
 
     /// Some of what was noted, in the order in which it was, behind a place that an earlier call
-    /// returned; from the beginning at 0. With it the place to go on at; nothing at the end.
+    /// returned; from the beginning at 0. With it the place to go on at, which is greater each time;
+    /// nothing at the end.
     ///
     /// # Errors
     ///

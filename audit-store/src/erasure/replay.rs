@@ -4,7 +4,7 @@ use std::collections::BTreeMap;
 
 use audit_core::Actor;
 
-use super::ledger::{ErasedSubject, ErasureLedger};
+use super::ledger::{ErasedSubject, ErasureLedger, LedgerError, LedgerPage};
 use super::{Erasure, ErasureError};
 use crate::backend::Backend;
 use crate::journal::{Journal, Store};
@@ -35,7 +35,7 @@ impl<DB: Backend> Store<DB> {
             if page.erased.is_empty() {
                 return Ok(false);
             }
-            behind = page.behind;
+            behind = next_place(behind, &page)?;
             if !self.alive(page.erased).await?.is_empty() {
                 return Ok(true);
             }
@@ -52,7 +52,7 @@ impl<DB: Backend> Store<DB> {
             if page.erased.is_empty() {
                 break;
             }
-            behind = page.behind;
+            behind = next_place(behind, &page)?;
             if let (true, Some(sealer)) = (keys, &self.options.sealer) {
                 for erased in page.erased.iter().filter(|one| self.admit(&one.tenant).is_ok()) {
                     sealer.destroy(&erased.tenant, erased.subject).await?;
@@ -102,6 +102,11 @@ impl<DB: Backend> Store<DB> {
         }
         Ok(alive)
     }
+}
+
+/// Where a ledger is read on. One that stays where it was would be read for ever.
+fn next_place(behind: u64, page: &LedgerPage) -> Result<u64, LedgerError> {
+    if page.behind > behind { Ok(page.behind) } else { Err(LedgerError::Malformed { behind }) }
 }
 
 /// Notes an erasure before anything is destroyed.
