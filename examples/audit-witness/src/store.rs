@@ -26,9 +26,19 @@ CREATE TABLE log (
     at     INTEGER NOT NULL,
     note   TEXT NOT NULL
 ) STRICT;
+CREATE TRIGGER witness_update BEFORE UPDATE ON witness
+BEGIN SELECT RAISE(ABORT, 'a witness keeps its key'); END;
+CREATE TRIGGER witness_delete BEFORE DELETE ON witness
+BEGIN SELECT RAISE(ABORT, 'a witness keeps its key'); END;
+CREATE TRIGGER witness_replace BEFORE INSERT ON witness WHEN EXISTS (SELECT 1 FROM witness)
+BEGIN SELECT RAISE(ABORT, 'a witness keeps its key'); END;
 CREATE TRIGGER log_update BEFORE UPDATE ON log
 WHEN NOT (NEW.origin = OLD.origin AND NEW.at >= OLD.at
     AND (NEW.size > OLD.size OR (NEW.size = OLD.size AND NEW.root = OLD.root)))
+BEGIN SELECT RAISE(ABORT, 'a log only moves forward'); END;
+CREATE TRIGGER log_replace BEFORE INSERT ON log
+WHEN EXISTS (SELECT 1 FROM log WHERE origin = NEW.origin AND NOT (NEW.at >= at
+    AND (NEW.size > size OR (NEW.size = size AND NEW.root = root))))
 BEGIN SELECT RAISE(ABORT, 'a log only moves forward'); END;
 CREATE TRIGGER log_delete BEFORE DELETE ON log
 BEGIN SELECT RAISE(ABORT, 'a log only moves forward'); END;
@@ -149,4 +159,31 @@ fn read(size: i64, root: &[u8]) -> sqlx::Result<TreeHead> {
     let size = u64::try_from(size).map_err(|_| decode("a size below zero"))?;
     let root = <[u8; HASH_LEN]>::try_from(root).map_err(|_| decode("a root of another length"))?;
     Ok(TreeHead::new(size, RootHash::from_bytes(root)))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[tokio::test]
+    async fn not_even_plain_sql_takes_a_log_back() {
+        let folder = tempfile::tempdir().unwrap();
+        let store = Store::open(&folder.path().join("w.db"), "w+1+x", true).await.unwrap();
+        let run = async |sql: &'static str| sqlx::raw_sql(sql).execute(&store.0).await;
+        run("INSERT INTO log VALUES ('a/1', 7, zeroblob(32), 5, '')").await.unwrap();
+        for refused in [
+            "DELETE FROM log",
+            "UPDATE log SET size = 6",
+            "REPLACE INTO log VALUES ('a/1', 6, zeroblob(32), 5, '')",
+            "REPLACE INTO log VALUES ('a/1', 7, randomblob(32), 5, '')",
+            "REPLACE INTO log VALUES ('a/1', 8, zeroblob(32), 4, '')",
+            "REPLACE INTO witness VALUES (1, 'another')",
+            "UPDATE witness SET vkey = 'another'",
+            "DELETE FROM witness",
+        ] {
+            assert!(run(refused).await.is_err(), "{refused}");
+        }
+        assert_eq!(store.logs().await.unwrap(), [("a/1".to_owned(), 7, 5)]);
+        run("REPLACE INTO log VALUES ('a/1', 8, zeroblob(32), 5, '')").await.unwrap();
+    }
 }
