@@ -55,7 +55,7 @@ fn a_rotator_comes_to_its_end() {
         });
     } else {
         runtime.block_on(async {
-            rotate(Pool::<Postgres>::connect(&url).await.unwrap(), &root).await
+            rotate(Pool::<Postgres>::connect(&url).await.unwrap(), &root).await;
         });
     }
 }
