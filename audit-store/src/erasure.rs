@@ -53,6 +53,16 @@ impl Erasure {
         }
     }
 
+    /// A note in the ledger that could not be acted upon would keep the journal from being opened.
+    fn check(&self) -> Result<(), ErasureError> {
+        for (what, said) in [("ground", &self.ground), ("request", &self.request)] {
+            if said.is_empty() {
+                return Err(ErasureError::Empty { what });
+            }
+        }
+        Ok(())
+    }
+
     /// The entry that says so.
     fn entry(&self, subject: SubjectRef, through: u64) -> Result<Prepared, EventError> {
         let (ground, request) = (self.ground.clone(), self.request.clone());
@@ -108,6 +118,13 @@ pub enum ErasureError {
     /// The database failed.
     #[error("the database did not erase")]
     Database(#[from] DatabaseError),
+    /// The ground or the request is empty: the journal would not say why.
+    #[error("an erasure names its legal ground and the request that led to it: {what} is empty")]
+    #[non_exhaustive]
+    Empty {
+        /// Which of the two.
+        what: &'static str,
+    },
     /// The ledger of the options could not note it. Nobody was erased.
     #[error("the ledger of erasures did not take it")]
     Ledger(#[from] LedgerError),
@@ -174,6 +191,7 @@ impl<DB: Backend> Journal<DB> {
     /// Any [`ErasureError`]. Asking again after a success is [`ErasureError::UnknownSubject`].
     pub async fn erase_subject(&self, erasure: &Erasure) -> Result<ErasureReport, ErasureError> {
         let store = &self.store;
+        erasure.check()?;
         // What is committed and staged is sealed first, and then found like the rest.
         self.sequence().await?;
         let mut conn = store.read(&erasure.tenant).await?;

@@ -18,8 +18,8 @@ use audit_core::{Actor, AuditorPolicy, Event, FindingCode, SignedCheckpoint, Ver
 use audit_store::{
     AccessReason, AppendError, Backend, BoxFuture, BundleOptions, DatabaseError, DatabaseErrorKind,
     DeclaredLoss, DirectorySink, ErasedSubject, Erasure, ErasureError, ErasureLedger, ExportError,
-    FileErasureLedger, HistoryError, Journal, JournalOptions, LedgerError, LedgerPage, OpenError,
-    ReadPrivateError, RestoreError, VerifyOptions,
+    FileErasureLedger, HistoryError, HoldOrder, Journal, JournalOptions, LedgerError, LedgerPage,
+    OpenError, ReadPrivateError, RestoreError, VerifyOptions,
 };
 use place::{Place, chain, event, key, options, verified};
 
@@ -296,6 +296,28 @@ async fn without_the_note_nobody_is_erased<T: Place>(db: T) {
     assert_eq!(verified(&journal).await.counts.erased, 0);
 }
 
+async fn an_erasure_without_a_reason_is_refused_before_it_is_noted<T: Place>(db: T) {
+    let folder = tempfile::tempdir().unwrap();
+    let noting = outside(folder.path());
+    let journal = db.create(&noting).await.unwrap();
+    let acme = chain("acme/default");
+    journal.create_chain(&acme).await.unwrap();
+    journal.append(&acme, about(PERSON)).await.unwrap();
+    journal.place_hold(&HoldOrder::on_chain(&acme, "case-1", "file 7", dpo())).await.unwrap();
+    for (ground, request, empty) in [("", "req-1", "ground"), ("gdpr-17-1-b", "", "request")] {
+        let refused = Erasure::new("acme", PERSON, dpo(), ground, request);
+        let refused = journal.erase_subject(&refused).await.unwrap_err();
+        assert!(
+            matches!(refused, ErasureError::Empty { what, .. } if what == empty),
+            "{refused:?}"
+        );
+    }
+    journal.close().await;
+    // A note that cannot be acted upon would be in the way here.
+    let journal = db.open(&noting).await.unwrap();
+    assert_eq!(fields(&journal, 1).await.unwrap(), 1);
+}
+
 async fn an_incarnation_begins_with_its_entry_only<T: Place>(db: T) {
     let journal = db.journal().await;
     journal.append(&chain("acme/default"), event("a")).await.unwrap();
@@ -316,5 +338,6 @@ test_support::both_databases!(
     what_is_noted_is_erased_at_the_next_opening,
     a_ledger_that_never_ends_is_not_read_for_ever,
     without_the_note_nobody_is_erased,
+    an_erasure_without_a_reason_is_refused_before_it_is_noted,
     an_incarnation_begins_with_its_entry_only,
 );
