@@ -91,7 +91,7 @@ if [[ -n $long ]]; then
     echo "== long forms, optimised"
     # All that has one: an optimised build of the rest would take longer than running it.
     AUDIT_LONG=1 run_tests --release -p stress -p audit-store -p audit-witness -p crypto-fields \
-        --test concurrency --test crash --test million --test append --test query \
+        -p privacy-rights --test access_memory --test concurrency --test crash --test million --test append --test query \
         --test transactions --test rotation_kills --test kills --test simulation
 fi
 

@@ -1,283 +1,304 @@
-//! The answer to a request for access: everything that is known of a person, as one bundle.
+//! The bundle that a person is given: everything that the sources hold about them, or why not.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
+use std::error::Error;
 use std::fmt;
+use std::path::Path;
+use std::pin::Pin;
 
-use askama::Template as _;
-use audit_core::{Note, SigningKey, Timestamp};
+use chrono::{DateTime, Utc};
+use futures_util::{Stream, StreamExt as _};
 use serde::Serialize;
-use sha2::{Digest, Sha256};
+use serde_json::value::RawValue;
 use uuid::Uuid;
 
-use crate::access::page::IndexPage;
-use crate::access::record::{CsvFile, JsonFile, Redactor, RowFile, schema};
-use crate::access::sink::{BundleSink, Writing};
 use crate::data_map::DataMap;
-use crate::data_map::source::SourceDeclaration;
 use crate::source::PersonalDataSource;
-use crate::source::error::SourceError;
 use crate::source::selection::Selection;
-use crate::source::walk::Pages;
 
-pub(crate) mod page;
-pub(crate) mod record;
+pub(crate) mod contents;
+pub(crate) mod error;
+mod file;
+pub(crate) mod finished;
+#[cfg(any(feature = "sqlite", feature = "postgres"))]
+mod journal;
+mod make;
+pub(crate) mod manifest;
+mod name;
+pub(crate) mod notice;
+mod page;
+pub(crate) mod rules;
+pub(crate) mod seal;
 pub(crate) mod sink;
+mod table;
+pub(crate) mod verify;
 
-/// The format of the manifest.
-pub const ACCESS_FORMAT: &str = "privacy-rights/access/1";
+use contents::FileContents;
+use error::AccessError;
+use finished::FinishedBundle;
+use manifest::{BundleForm, BundleManifest};
+use notice::AccessNotice;
+use rules::Redactor;
+use seal::DocumentSigner;
 
-/// A bundle that was not written. What the sink holds is to be thrown away; both sinks that are
-/// given do so when they are dropped.
-#[derive(Debug, thiserror::Error)]
+type BoxError = Box<dyn Error + Send + Sync>;
+type Activity<'a> = Pin<Box<dyn Stream<Item = Result<Box<RawValue>, BoxError>> + Send + 'a>>;
+type Excuse<'a> = dyn Fn(&str, &str) -> Option<String> + Send + Sync + 'a;
+
+/// How far a bundle is.
+#[derive(Clone, Debug, PartialEq, Eq)]
 #[non_exhaustive]
-pub enum AccessError {
-    /// The records changed while they were written; try again.
-    #[error("the records of the source {source_name:?} changed while they were written")]
-    Changed {
-        /// The source.
-        source_name: String,
-    },
-    /// The sink failed.
-    #[error("the bundle cannot be written")]
-    Io(#[from] std::io::Error),
-    /// A source of the data map was neither given nor explained: the answer would not be complete.
-    #[error("the source {source_name:?} is neither given nor explained")]
-    Missing {
-        /// The source.
-        source_name: String,
-    },
-    /// The key cannot sign documents.
-    #[error("the key cannot sign the manifest")]
-    Signature(#[source] Box<dyn std::error::Error + Send + Sync>),
-    /// A source failed.
-    #[error("the source {source_name:?} failed")]
-    Source {
-        /// The source.
-        source_name: String,
-        /// Why.
-        #[source]
-        source: SourceError,
-    },
-    /// A source that the data map does not know.
-    #[error("the source {source_name:?} is not in the data map")]
-    Undeclared {
-        /// The source.
-        source_name: String,
-    },
-}
-
-/// One file of a bundle.
-#[derive(Clone, Debug, PartialEq, Eq, Serialize)]
-#[non_exhaustive]
-pub struct AccessFile {
-    /// Its path.
-    pub path: String,
-    /// Its length.
+pub struct BundleProgress {
+    /// The source that is being read.
+    pub source: String,
+    /// How many of its records are written.
+    pub rows: u64,
+    /// How many records of all sources are.
+    pub all_rows: u64,
+    /// How many bytes of data are.
     pub bytes: u64,
-    /// SHA-256, in hexadecimal.
-    pub sha256: String,
-    /// How many records it holds, if it holds records.
-    #[serde(skip_serializing_if = "Option::is_none")]
-    pub rows: Option<u64>,
 }
 
-/// What stands in `manifest.json`.
-#[derive(Clone, Debug, PartialEq, Eq, Serialize)]
-#[non_exhaustive]
-pub struct AccessManifest {
-    /// [`ACCESS_FORMAT`].
-    pub format: &'static str,
-    /// The request that it answers.
-    pub request: Uuid,
-    /// When it was made.
-    pub made_at: Timestamp,
-    /// Its files, but for the manifest and its signature, in the order in which they were written.
-    pub files: Vec<AccessFile>,
-    /// The sources that are not in it, with the reason.
-    pub explained: BTreeMap<String, String>,
-}
-
-/// Writes the bundle of one person.
+/// What a person is given: a page to read, the data as JSON and CSV with schemas, what the journal
+/// holds, files, and a manifest that is signed. Bundles for portability and of whole tenants are
+/// made the same way.
 ///
-/// `index.html` is readable offline and says what GDPR Art. 15(1) asks for, taken from the data map;
-/// `data/` holds the records of each source as JSON and as CSV, `schema/` what their fields mean;
-/// `manifest.json` lists all files with their hashes, and `manifest.sig` is a signed note over it by
-/// the key `<name>/documents`, so that nobody can take it for a checkpoint.
+/// **Complete or not at all.** Each source of the data map is given, or its absence explained; a
+/// source that fails, a file that is missing and nobody explains, a field that nobody declared: then
+/// there is no bundle. What a declaration keeps back stands in the manifest and on the page, with
+/// its ground.
 ///
-/// Records pass through page by page: a person with ten million of them costs no more memory than one
-/// with ten. Each source is read twice, for the two forms; what changes in between is an error. File
-/// names are made of the declaration's names, never of data.
+/// Sources are read a page at a time, so that a person with a million records takes no more memory
+/// than one with ten; each file of a record is an entry of the manifest, of some 200 bytes. There is
+/// no snapshot across sources: what is written meanwhile may be in the bundle or not. Within a Tokio
+/// runtime files are written where they hold nobody up.
+///
+/// The same data, id and time make the same bytes.
+///
+/// ```no_run
+/// # use privacy_rights::*;
+/// # async fn give(map: &DataMap, person: &Selection, customers: &dyn PersonalDataSource,
+/// #     key: &audit_core::SigningKey, now: chrono::DateTime<chrono::Utc>)
+/// # -> Result<(), AccessError> {
+/// let notice = AccessNotice::new(
+///     "Data Protection Authority, Brussels",
+///     "From you, when you opened your account.",
+///     AutomatedDecisions::None,
+/// );
+/// let manifest = AccessBundle::access(map, person, &notice, uuid::Uuid::now_v7(), now)
+///     .source(customers)
+///     .explain("search_index", "It is made of the customers' records, and holds no more.")
+///     .write_directory("bundles/4711", key)
+///     .await?;
+/// assert!(manifest.not_given.is_empty());
+/// # Ok(())
+/// # }
+/// ```
+#[must_use]
 pub struct AccessBundle<'a> {
     map: &'a DataMap,
-    request: Uuid,
-    person: Selection,
-    made_at: Timestamp,
+    selection: &'a Selection,
+    form: BundleForm,
+    notice: Option<&'a AccessNotice>,
+    id: Uuid,
+    made_at: DateTime<Utc>,
+    sources: Vec<&'a dyn PersonalDataSource>,
+    contents: BTreeMap<String, &'a dyn FileContents>,
     explained: BTreeMap<String, String>,
-    redactor: Option<&'a Redactor>,
+    excuse: Option<Box<Excuse<'a>>>,
+    redactor: Option<&'a dyn Redactor>,
+    activity: Option<Activity<'a>>,
+    progress: Box<dyn FnMut(&BundleProgress) + Send + 'a>,
 }
 
 impl<'a> AccessBundle<'a> {
-    /// The answer to a request about that person.
-    #[must_use]
-    pub const fn new(
+    fn new(
+        form: BundleForm,
         map: &'a DataMap,
-        request: Uuid,
-        person: Selection,
-        made_at: Timestamp,
+        selection: &'a Selection,
+        id: Uuid,
+        made_at: DateTime<Utc>,
     ) -> Self {
-        let explained = BTreeMap::new();
-        Self { map, request, person, made_at, explained, redactor: None }
+        Self {
+            map,
+            selection,
+            form,
+            notice: None,
+            id,
+            made_at,
+            sources: Vec::new(),
+            contents: BTreeMap::new(),
+            explained: BTreeMap::new(),
+            excuse: None,
+            redactor: None,
+            activity: None,
+            progress: Box::new(|_| {}),
+        }
     }
 
-    /// Leaves out a source, and says why.
-    #[must_use]
-    pub fn explain(mut self, source: impl Into<String>, reason: impl Into<String>) -> Self {
-        self.explained.insert(source.into(), reason.into());
+    /// For the right of access (GDPR Art. 15).
+    pub fn access(
+        map: &'a DataMap,
+        selection: &'a Selection,
+        notice: &'a AccessNotice,
+        id: Uuid,
+        made_at: DateTime<Utc>,
+    ) -> Self {
+        let bundle = Self::new(BundleForm::Access, map, selection, id, made_at);
+        Self { notice: Some(notice), ..bundle }
+    }
+
+    /// For the right to portability (GDPR Art. 20): fields whose purpose stands on consent or on a
+    /// contract, and that were not [inferred](crate::Field::inferred).
+    pub fn portability(
+        map: &'a DataMap,
+        selection: &'a Selection,
+        id: Uuid,
+        made_at: DateTime<Utc>,
+    ) -> Self {
+        Self::new(BundleForm::Portability, map, selection, id, made_at)
+    }
+
+    /// All data of a tenant, on leaving or on moving: the selection is the tenant's id, of a kind by
+    /// which the sources are linked. `allowed` is whether the tenant's plan has it.
+    ///
+    /// # Errors
+    ///
+    /// [`AccessError::NotInPlan`].
+    pub fn tenant(
+        map: &'a DataMap,
+        selection: &'a Selection,
+        allowed: bool,
+        id: Uuid,
+        made_at: DateTime<Utc>,
+    ) -> Result<Self, AccessError> {
+        if allowed {
+            Ok(Self::new(BundleForm::Tenant, map, selection, id, made_at))
+        } else {
+            Err(AccessError::NotInPlan)
+        }
+    }
+
+    /// A source of the data map.
+    pub fn source(mut self, source: &'a dyn PersonalDataSource) -> Self {
+        self.sources.push(source);
         self
     }
 
-    /// Takes from values what they say of others ([`ExportRule::RedactOthers`]); without it, such
-    /// values are withheld as a whole.
-    ///
-    /// [`ExportRule::RedactOthers`]: crate::ExportRule::RedactOthers
-    #[must_use]
-    pub const fn redacting(mut self, redactor: &'a Redactor) -> Self {
+    /// The files that the records of a source speak of.
+    pub fn files(mut self, source: impl Into<String>, contents: &'a dyn FileContents) -> Self {
+        self.contents.insert(source.into(), contents);
+        self
+    }
+
+    /// Why a source of the data map is not in the bundle; or, where it is, why its files are not.
+    /// The person is told. An empty reason is none.
+    pub fn explain(mut self, source: impl Into<String>, reason: impl Into<String>) -> Self {
+        let reason: String = reason.into();
+        if !reason.trim().is_empty() {
+            self.explained.insert(source.into(), reason);
+        }
+        self
+    }
+
+    /// Why the file of a record is gone, asked with the source's name and the record's key. Without
+    /// an answer there is no bundle.
+    pub fn explain_missing(
+        mut self,
+        excuse: impl Fn(&str, &str) -> Option<String> + Send + Sync + 'a,
+    ) -> Self {
+        self.excuse = Some(Box::new(excuse));
+        self
+    }
+
+    /// What is left of values that speak of others, too.
+    pub fn redacted_by(mut self, redactor: &'a dyn Redactor) -> Self {
         self.redactor = Some(redactor);
         self
     }
 
-    /// Writes it. `progress` hears of each page how many records of which source were written so far.
-    ///
-    /// The sink writes where it is called; on a runtime that must not wait for a disk, call this from
-    /// a task of its own.
+    /// What a journal holds about the person: an entry after the other, others by their role.
+    pub fn activity<T, E>(mut self, entries: impl Stream<Item = Result<T, E>> + Send + 'a) -> Self
+    where
+        T: Serialize,
+        E: Into<BoxError>,
+    {
+        self.activity = Some(Box::pin(entries.map(|entry| {
+            let entry = entry.map_err(Into::into)?;
+            serde_json::value::to_raw_value(&entry).map_err(BoxError::from)
+        })));
+        self
+    }
+
+    /// Told after each page of records.
+    pub fn progress(mut self, told: impl FnMut(&BundleProgress) + Send + 'a) -> Self {
+        self.progress = Box::new(told);
+        self
+    }
+
+    /// Makes the bundle in a directory of its own within `workshop`, which is to be on the file
+    /// system where the bundle will be.
     ///
     /// # Errors
     ///
-    /// Any [`AccessError`].
-    pub async fn write(
+    /// Any [`AccessError`]; then nothing is left. Nor is where this future is dropped.
+    pub async fn make(
         self,
-        sources: &[&dyn PersonalDataSource],
-        key: &SigningKey,
-        sink: &mut dyn BundleSink,
-        mut progress: impl FnMut(&str, u64) + Send,
-    ) -> Result<AccessManifest, AccessError> {
-        self.check(sources)?;
-        let mut files = Vec::new();
-        let mut counts = BTreeMap::new();
-        for (at, declaration) in self.map.sources().iter().enumerate() {
-            let name = declaration.name();
-            let found = sources.iter().find(|source| source.declaration().name() == name);
-            let Some(source) = found else { continue };
-            let stem = format!("{:02}-{}", at.saturating_add(1), harmless(name));
-            let json = format!("data/{stem}.json");
-            let mut form = JsonFile::new(declaration, self.redactor);
-            let rows =
-                self.rows(*source, &json, &mut form, sink, &mut files, &mut progress).await?;
-            let csv = format!("data/{stem}.csv");
-            let mut form = CsvFile::new(declaration, self.redactor);
-            let again = self.rows(*source, &csv, &mut form, sink, &mut files, |_, _| {}).await?;
-            if rows != again {
-                return Err(AccessError::Changed { source_name: name.to_owned() });
-            }
-            counts.insert(name.to_owned(), rows.0);
-            let text = schema(self.map, declaration);
-            files.push(Writing::whole(sink, &format!("schema/{stem}.schema.json"), &text)?);
-        }
-        let page = IndexPage::new(self.map, self.request, self.made_at, &counts, &self.explained);
-        let page = page.render().map_err(std::io::Error::other)?;
-        files.push(Writing::whole(sink, "index.html", &page)?);
-        self.sign(files, key, sink)
+        workshop: &Path,
+        signer: &dyn DocumentSigner,
+    ) -> Result<FinishedBundle, AccessError> {
+        make::make(self, workshop, signer).await
     }
 
-    /// All of the map, and nothing else.
-    fn check(&self, sources: &[&dyn PersonalDataSource]) -> Result<(), AccessError> {
-        let given = |name: &str| sources.iter().any(|source| source.declaration().name() == name);
-        let missing = |source: &&SourceDeclaration| {
-            !given(source.name())
-                && self.explained.get(source.name()).is_none_or(|why| why.trim().is_empty())
-        };
-        if let Some(source) = self.map.sources().iter().find(missing) {
-            return Err(AccessError::Missing { source_name: source.name().to_owned() });
-        }
-        let known = |source: &&&dyn PersonalDataSource| {
-            self.map.source(source.declaration().name()).is_none()
-        };
-        match sources.iter().find(known) {
-            Some(source) => {
-                Err(AccessError::Undeclared { source_name: source.declaration().name().to_owned() })
-            }
-            None => Ok(()),
-        }
-    }
-
-    /// Writes the records of a source in one form; how many, and a digest of their keys.
-    async fn rows(
-        &self,
-        source: &dyn PersonalDataSource,
-        path: &str,
-        form: &mut (dyn RowFile + Send),
-        sink: &mut dyn BundleSink,
-        files: &mut Vec<AccessFile>,
-        mut progress: impl FnMut(&str, u64) + Send,
-    ) -> Result<(u64, [u8; 32]), AccessError> {
-        let name = source.declaration().name();
-        let mut writing = Writing::begin(sink, path)?;
-        let (mut count, mut keys) = (0_u64, Sha256::new());
-        writing.write(&form.head())?;
-        let mut pages = Pages::new(source, self.person.clone());
-        let failed = |source| AccessError::Source { source_name: name.to_owned(), source };
-        while let Some(page) = pages.next().await.map_err(failed)? {
-            for record in &page.records {
-                keys.update(u64::try_from(record.key.len()).unwrap_or(u64::MAX).to_be_bytes());
-                keys.update(record.key.as_bytes());
-                writing.write(&form.row(record, count == 0))?;
-                count = count.saturating_add(1);
-            }
-            progress(name, count);
-        }
-        writing.write(&form.tail(count == 0))?;
-        files.push(writing.end(Some(count))?);
-        Ok((count, keys.finalize().into()))
-    }
-
-    fn sign(
+    /// Makes the bundle and moves it to `place`, a new directory.
+    ///
+    /// # Errors
+    ///
+    /// As [`make`](Self::make).
+    pub async fn write_directory(
         self,
-        files: Vec<AccessFile>,
-        key: &SigningKey,
-        sink: &mut dyn BundleSink,
-    ) -> Result<AccessManifest, AccessError> {
-        let manifest = AccessManifest {
-            format: ACCESS_FORMAT,
-            request: self.request,
-            made_at: self.made_at,
-            files,
-            explained: self.explained,
-        };
-        let mut text = serde_json::to_string_pretty(&manifest).map_err(std::io::Error::other)?;
-        text.push('\n');
-        let written = Writing::whole(sink, "manifest.json", &text)?;
-        let refused =
-            |error: Box<dyn std::error::Error + Send + Sync>| AccessError::Signature(error);
-        let name = format!("{}/documents", key.verifier().name());
-        let key = key.renamed(&name).map_err(|error| refused(error.into()))?;
-        let words = format!("{ACCESS_FORMAT}\n{}\n{}\n", self.request, written.sha256);
-        let signature = key.sign(&words);
-        let mut note = Note::new(words).map_err(|error| refused(error.into()))?;
-        note.add(signature).map_err(|error| refused(error.into()))?;
-        Writing::whole(sink, "manifest.sig", &note.to_string())?;
-        sink.finish()?;
-        Ok(manifest)
+        place: impl AsRef<Path> + Send,
+        signer: &dyn DocumentSigner,
+    ) -> Result<BundleManifest, AccessError> {
+        let place = place.as_ref();
+        self.make(free(place)?, signer).await?.into_directory(place).await
     }
+
+    /// Makes the bundle and packs it into `file`, a new zip archive. Room for the unpacked bundle is
+    /// needed beside it meanwhile.
+    ///
+    /// # Errors
+    ///
+    /// As [`make`](Self::make).
+    #[cfg(feature = "zip")]
+    pub async fn write_zip(
+        self,
+        file: impl AsRef<Path> + Send,
+        signer: &dyn DocumentSigner,
+    ) -> Result<BundleManifest, AccessError> {
+        let file = file.as_ref();
+        self.make(free(file)?, signer).await?.into_zip(file).await
+    }
+
+    /// The kinds of identifiers by which the person was found.
+    fn kinds(&self) -> BTreeSet<&'a str> {
+        self.selection.identifiers().map(crate::source::selection::Identifier::kind).collect()
+    }
+}
+
+/// The folder of a place where nothing is yet.
+fn free(place: &Path) -> Result<&Path, AccessError> {
+    if place.symlink_metadata().is_ok() {
+        return Err(AccessError::AlreadyExists { path: place.to_owned() });
+    }
+    Ok(place.parent().unwrap_or(Path::new(".")))
 }
 
 impl fmt::Debug for AccessBundle<'_> {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.debug_struct("AccessBundle").field("request", &self.request).finish_non_exhaustive()
+        f.debug_struct("AccessBundle")
+            .field("id", &self.id)
+            .field("form", &self.form)
+            .finish_non_exhaustive()
     }
-}
-
-/// A part of a file's name, whatever a source is called.
-fn harmless(name: &str) -> String {
-    let one = |c: char| if c.is_ascii_alphanumeric() { c.to_ascii_lowercase() } else { '_' };
-    name.chars().map(one).take(40).collect()
 }

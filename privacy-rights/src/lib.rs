@@ -13,7 +13,8 @@
 //!   exported as CSV, JSON or a page to read;
 //! - requests: [`Request`] is one as the sequence of its events, `Desk` keeps them, each step with its
 //!   entry in the journal;
-//! - access: [`AccessBundle`] writes everything that is known of a person as one signed bundle;
+//! - access: [`AccessBundle`] gives a person everything that the sources hold about them, to read and
+//!   to use elsewhere, signed; complete, or with what is kept back and why;
 //! - certificates of erasure: [`SignedCertificate`] is checked with the journal's public key alone.
 //!
 //! Carrying out an erasure as a whole is not there yet.
@@ -77,12 +78,20 @@ pub use source::sql::{SqlSource, SqlSourceError};
 pub use source::walk::{PAGE_SIZE, Pages, apply_all};
 pub use source::{BoxFuture, PersonalDataSource};
 
-// The answer to a request for access.
-pub use access::record::Redactor;
+// What a person is given.
+pub use access::contents::{FileContent, FileContents, FileStream};
+pub use access::error::AccessError;
+pub use access::finished::FinishedBundle;
+pub use access::manifest::{BundleForm, BundleManifest, Explained, ManifestFile, NotGiven};
+pub use access::notice::{AccessNotice, AutomatedDecisions};
+pub use access::rules::{Redacted, Redactor};
+pub use access::seal::DocumentSigner;
+pub use access::sink::BundleSink;
 #[cfg(feature = "zip")]
 pub use access::sink::ZipSink;
-pub use access::sink::{BundleSink, DirectorySink};
-pub use access::{ACCESS_FORMAT, AccessBundle, AccessError, AccessFile, AccessManifest};
+pub use access::verify::{BundleDefect, VerifiedBundle, verify_bundle};
+pub use access::{AccessBundle, BundleProgress};
+
 // Erasing, with proof.
 pub use erasure::certificate::error::CertificateError;
 pub use erasure::certificate::signed::SignedCertificate;

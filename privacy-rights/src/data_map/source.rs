@@ -138,6 +138,8 @@ pub struct Field {
     erasure: Option<ErasureStrategy>,
     #[serde(skip_serializing_if = "Option::is_none")]
     identifier: Option<String>,
+    #[serde(skip_serializing_if = "std::ops::Not::not")]
+    inferred: bool,
 }
 
 impl Field {
@@ -158,6 +160,7 @@ impl Field {
             export: ExportRule::Own,
             erasure: None,
             identifier: None,
+            inferred: false,
         }
     }
 
@@ -210,6 +213,14 @@ impl Field {
         self
     }
 
+    /// It was inferred or derived from what the person provided or did: no right to portability
+    /// covers it (GDPR Art. 20(1)).
+    #[must_use]
+    pub const fn inferred(mut self) -> Self {
+        self.inferred = true;
+        self
+    }
+
     /// Its name: of a table the column.
     #[must_use]
     pub fn name(&self) -> &str {
@@ -238,6 +249,12 @@ impl Field {
     #[must_use]
     pub const fn export(&self) -> &ExportRule {
         &self.export
+    }
+
+    /// Whether it was inferred, and not provided by the person.
+    #[must_use]
+    pub const fn is_inferred(&self) -> bool {
+        self.inferred
     }
 
     /// The kind of identifier that it is.

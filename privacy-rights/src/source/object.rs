@@ -62,6 +62,11 @@ impl ObjectSource {
         Ok(Self { declaration, store, prefix, kind })
     }
 
+    /// Where the objects are.
+    pub(crate) fn store(&self) -> &dyn ObjectStore {
+        &*self.store
+    }
+
     /// The person's prefixes, in order.
     fn prefixes(&self, selection: &Selection) -> Result<Vec<Path>, SourceError> {
         let one = |id: &str| {
@@ -206,6 +211,6 @@ fn record(object: &ObjectMeta) -> Record {
     Record::new(path, fields)
 }
 
-fn unavailable(error: object_store::Error) -> SourceError {
+pub(crate) fn unavailable(error: object_store::Error) -> SourceError {
     SourceError::Unavailable(Box::new(error))
 }
