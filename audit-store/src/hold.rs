@@ -1,6 +1,7 @@
 //! Legal holds: what must not go, whatever a schedule or an erasure says.
 
 pub(crate) mod in_force;
+pub(crate) mod locked;
 mod matching;
 mod release;
 

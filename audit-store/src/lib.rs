@@ -74,6 +74,7 @@ pub use tenancy::roles::{JournalRole, RolesError, RolesSql};
 pub use tenancy::{Tenancy, TenantMismatch};
 
 // Legal holds.
+pub use hold::locked::{LockHoldsError, LockedHolds};
 pub use hold::{HoldError, HoldOrder, LegalHoldInForce};
 
 // Erasing people.

@@ -67,6 +67,8 @@ pub use data_map::{DataMap, DataMapBuilder};
 
 // Finding, reading and erasing what is a person's.
 pub use source::error::SourceError;
+#[cfg(any(feature = "sqlite", feature = "postgres"))]
+pub use source::hold::HoldPermit;
 #[cfg(feature = "object-store")]
 pub use source::object::{ObjectSource, PrefixError};
 pub use source::permit::{Connection, Item, NothingIsHeld, Permit, Reason, Until};

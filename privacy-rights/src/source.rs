@@ -9,6 +9,8 @@ use crate::source::record::{Applied, Cursor, Page, Remaining, Step};
 use crate::source::selection::{Identifier, Selection};
 
 pub(crate) mod error;
+#[cfg(any(feature = "sqlite", feature = "postgres"))]
+pub(crate) mod hold;
 #[cfg(feature = "object-store")]
 pub(crate) mod object;
 pub(crate) mod permit;

@@ -68,6 +68,21 @@ pub trait HoldSql: Database {
         chain: i64,
     ) -> impl Future<Output = sqlx::Result<Vec<HoldRow>>> + Send;
 
+    /// Lets no hold of a tenant be placed or released before the transaction ends. False where the
+    /// transaction would not see what was placed before.
+    fn lock_holds(
+        conn: &mut Self::Connection,
+        schema: &Schema,
+        tenant: &str,
+    ) -> impl Future<Output = sqlx::Result<bool>> + Send;
+
+    /// The holds on all chains of a tenant, by hold, chain and seq.
+    fn holds_of(
+        conn: &mut Self::Connection,
+        schema: &Schema,
+        tenant: &str,
+    ) -> impl Future<Output = sqlx::Result<Vec<HoldRow>>> + Send;
+
     /// Adds one, whose entry stands.
     fn insert_hold(
         conn: &mut Self::Connection,

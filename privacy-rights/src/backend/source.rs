@@ -45,4 +45,7 @@ pub trait SourceSql: Database {
 
     /// The connection for whoever is asked inside the transaction.
     fn connection(conn: &mut Self::Connection) -> Connection<'_>;
+
+    /// The connection that somebody was given, if it is of this database.
+    fn of_connection(conn: Connection<'_>) -> Option<&mut Self::Connection>;
 }

@@ -8,6 +8,7 @@
 )]
 
 mod erase;
+mod holds;
 mod objects;
 mod refusals;
 mod scan;

@@ -21,6 +21,39 @@ impl HoldSql for Postgres {
         rows.into_iter().map(HoldRow::read).collect()
     }
 
+    async fn lock_holds(
+        conn: &mut PgConnection,
+        schema: &Schema,
+        tenant: &str,
+    ) -> sqlx::Result<bool> {
+        // The tenant's lock, which whoever places or releases a hold takes alone.
+        let isolation: String = sqlx::query_scalar(
+            "SELECT current_setting('transaction_isolation')
+             FROM (SELECT pg_advisory_xact_lock_shared(hashtextextended($1 || '/' || $2, 0))) locked",
+        )
+        .bind(schema.name())
+        .bind(tenant)
+        .fetch_one(conn)
+        .await?;
+        Ok(isolation == "read committed")
+    }
+
+    async fn holds_of(
+        conn: &mut PgConnection,
+        schema: &Schema,
+        tenant: &str,
+    ) -> sqlx::Result<Vec<HoldRow>> {
+        let rows: Vec<HoldColumns> = sqlx::query_as(schema.sql(
+            "SELECT h.hold, h.seq, h.kind, h.subject, h.target_type, h.target_id
+             FROM audit.hold h JOIN audit.chain c ON c.id = h.chain
+             WHERE c.tenant = $1 ORDER BY h.hold, h.chain, h.seq",
+        ))
+        .bind(tenant)
+        .fetch_all(conn)
+        .await?;
+        rows.into_iter().map(HoldRow::read).collect()
+    }
+
     async fn insert_hold(
         conn: &mut PgConnection,
         schema: &Schema,

@@ -21,6 +21,31 @@ impl HoldSql for Sqlite {
         rows.into_iter().map(HoldRow::read).collect()
     }
 
+    async fn lock_holds(
+        _conn: &mut SqliteConnection,
+        _schema: &Schema,
+        _tenant: &str,
+    ) -> sqlx::Result<bool> {
+        // A transaction that has read the holds cannot write any more once another has placed one.
+        Ok(true)
+    }
+
+    async fn holds_of(
+        conn: &mut SqliteConnection,
+        _schema: &Schema,
+        tenant: &str,
+    ) -> sqlx::Result<Vec<HoldRow>> {
+        let rows: Vec<HoldColumns> = sqlx::query_as(
+            "SELECT h.hold, h.seq, h.kind, h.subject, h.target_type, h.target_id
+             FROM audit_hold h JOIN audit_chain c ON c.id = h.chain
+             WHERE c.tenant = ? ORDER BY h.hold, h.chain, h.seq",
+        )
+        .bind(tenant.to_owned())
+        .fetch_all(conn)
+        .await?;
+        rows.into_iter().map(HoldRow::read).collect()
+    }
+
     async fn insert_hold(
         conn: &mut SqliteConnection,
         _schema: &Schema,

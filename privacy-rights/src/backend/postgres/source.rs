@@ -70,4 +70,11 @@ impl SourceSql for Postgres {
     fn connection(conn: &mut PgConnection) -> Connection<'_> {
         Connection::Postgres(conn)
     }
+
+    fn of_connection(conn: Connection<'_>) -> Option<&mut PgConnection> {
+        match conn {
+            Connection::Postgres(conn) => Some(conn),
+            _ => None,
+        }
+    }
 }

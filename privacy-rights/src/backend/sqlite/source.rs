@@ -64,4 +64,11 @@ impl SourceSql for Sqlite {
     fn connection(conn: &mut SqliteConnection) -> Connection<'_> {
         Connection::Sqlite(conn)
     }
+
+    fn of_connection(conn: Connection<'_>) -> Option<&mut SqliteConnection> {
+        match conn {
+            Connection::Sqlite(conn) => Some(conn),
+            _ => None,
+        }
+    }
 }
