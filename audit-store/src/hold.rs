@@ -89,6 +89,20 @@ impl HoldOrder {
         Self { tenant: tenant.to_owned(), on, hold, matter, actor }
     }
 
+    /// Refuses what would stand in the journal for ever and mean nothing.
+    fn check(&self) -> Result<(), HoldError> {
+        check_id(&self.hold)?;
+        let target = match &self.on {
+            HoldOn::Target { kind, id } => [("target's type", kind), ("target's id", id)],
+            _ => [("matter", &self.matter); 2],
+        };
+        let all = [("matter", &self.matter)].into_iter().chain(target);
+        match all.into_iter().find(|(_, text)| text.is_empty()) {
+            Some((member, _)) => Err(HoldError::Empty { member }),
+            None => Ok(()),
+        }
+    }
+
     /// The entry that places it, for some of what it covers.
     fn entry(&self, scope: &HoldScope, covers: &[SeqRange]) -> Result<Prepared, AppendError> {
         let entry = Reserved::HoldPlaced {
@@ -137,6 +151,12 @@ pub enum HoldError {
     /// The entry that says so could not be appended.
     #[error("the hold cannot be recorded")]
     Append(#[from] AppendError),
+    /// The hold would be for nothing, or on nothing.
+    #[error("the {member} of a hold must not be empty")]
+    Empty {
+        /// Which member.
+        member: &'static str,
+    },
     /// The hold's id has no bytes, or too many.
     #[error("the id of a hold has 1 to {limit} bytes, not {bytes}")]
     HoldId {
@@ -184,7 +204,7 @@ impl<DB: Backend> Journal<DB> {
         let store = &self.store;
         // What is committed and staged is sealed first, and then found like the rest.
         self.sequence().await?;
-        check_id(&order.hold)?;
+        order.check()?;
         // Whatever is wrong with the entry is found before anything is locked.
         order.entry(&HoldScope::Chain, &[])?;
         let known = store.match_ahead(order).await?;

@@ -11,6 +11,9 @@ use crate::erasure::ErasureError;
 use crate::journal::{Journal, Store};
 use crate::publish::{CheckpointPlace, HistoryError, compare, origin, published, verify_open};
 
+/// How often a chain may have moved while what was lost of it was looked up.
+const ATTEMPTS: u32 = 32;
+
 /// A loss that was declared.
 #[derive(Clone, Debug, PartialEq, Eq)]
 #[non_exhaustive]
@@ -32,6 +35,13 @@ pub enum RestoreError {
     /// The entry that says so could not be appended. What was declared before stays.
     #[error("the loss cannot be recorded")]
     Append(#[from] AppendError),
+    /// Somebody who opened the journal without its sinks keeps appending to the chain. Stop them, and
+    /// declare again. What was declared before stays.
+    #[error("others keep appending to {chain} meanwhile")]
+    Contended {
+        /// The chain.
+        chain: ChainId,
+    },
     /// Losses are declared, but somebody whom the ledger names could not be erased again. Private
     /// fields stay closed; [`Journal::replay_erasures`] tries again.
     #[error("who was erased since the backup could not be erased again")]
@@ -119,10 +129,19 @@ impl<DB: Backend> Store<DB> {
         chain: &ChainId,
         actor: &Actor,
     ) -> Result<Vec<DeclaredLoss>, RestoreError> {
-        let mut declared = Vec::new();
+        let (mut declared, mut attempts) = (Vec::new(), 0_u32);
         while let Some((row, known)) = self.lost(chain).await? {
             let lost_from = self.common(&row, chain, &known).await?;
-            declared.extend(self.begin_incarnation(chain, &row, &known, lost_from, actor).await?);
+            match self.begin_incarnation(chain, &row, &known, lost_from, actor).await? {
+                Some(loss) => {
+                    declared.push(loss);
+                    attempts = 0;
+                }
+                None if attempts >= ATTEMPTS => {
+                    return Err(RestoreError::Contended { chain: chain.clone() });
+                }
+                None => attempts = attempts.saturating_add(1),
+            }
         }
         Ok(declared)
     }

@@ -146,6 +146,17 @@ async fn what_cannot_be_held_is_refused<T: Place>(db: T) {
         let error = journal.release_hold("acme", &hold, dpo()).await.unwrap_err();
         assert!(matches!(error, HoldError::HoldId { limit: 256, .. }), "{error:?}");
     }
+    let nothing = |kind: &str, id: &str, matter: &str| {
+        HoldOrder::on_target("acme", &Target::new(kind, id), "h", matter, dpo())
+    };
+    for (order, empty) in [
+        (nothing("", "a", "m"), "target's type"),
+        (nothing("record", "", "m"), "target's id"),
+        (nothing("record", "a", ""), "matter"),
+    ] {
+        let error = journal.place_hold(&order).await.unwrap_err();
+        assert!(matches!(error, HoldError::Empty { member } if member == empty), "{error}");
+    }
     let error = journal.release_hold("acme", "never", dpo()).await.unwrap_err();
     assert!(matches!(error, HoldError::NotInForce), "{error}");
     assert_eq!(said(&journal, "acme/default").await.len(), 1, "nothing was recorded");

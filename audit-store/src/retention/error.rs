@@ -51,7 +51,11 @@ pub enum PruneError {
     Append(#[from] AppendError),
     /// The clock is later than anything the journal has seen: a clock that is set wrong would take
     /// what is not old. Nothing was pruned.
-    #[error("it is {now}, {limit:?} or more after the newest entry of {newest}")]
+    #[error(
+        "it is {now}, more than {} days after the newest entry, of {newest}: if the clock is right, \
+         append something first, or say so by `dangerous_trust_clock`",
+        limit.as_secs() / 86_400
+    )]
     #[non_exhaustive]
     ClockAhead {
         /// What the clock says.
@@ -62,7 +66,10 @@ pub enum PruneError {
         limit: Duration,
     },
     /// The clock is earlier than what the journal has seen. Nothing was pruned.
-    #[error("it is {now}, {limit:?} or more before the newest entry of {newest}")]
+    #[error(
+        "it is {now}, more than {} hours before the newest entry, of {newest}: one of the two is wrong",
+        limit.as_secs() / 3_600
+    )]
     #[non_exhaustive]
     ClockBehind {
         /// What the clock says.

@@ -23,7 +23,10 @@ pub(crate) async fn holds(
     let failed = format!("cannot read the legal holds in {}", arguments.database);
     let journal = AnyJournal::read(&arguments.database).await?;
     let tenants: BTreeSet<String> = match &arguments.tenant {
-        Some(tenant) => [tenant.clone()].into(),
+        Some(tenant) => {
+            journal.knows_tenant(tenant).await?;
+            [tenant.clone()].into()
+        }
         None => {
             let chains = with_journal!(&journal, journal => journal.chains().await);
             chains.during(&failed)?.iter().map(|chain| chain.tenant().to_owned()).collect()

@@ -19,6 +19,7 @@ pub(crate) async fn retention(
     let journal = AnyJournal::read(&arguments.database).await?;
     let mut options = PruneOptions::new().dry_run();
     if let Some(tenant) = &arguments.tenant {
+        journal.knows_tenant(tenant).await?;
         options = options.tenant(tenant);
     }
     if let Some(now) = arguments.at {

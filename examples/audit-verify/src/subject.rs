@@ -30,6 +30,7 @@ pub(crate) async fn subject(
         scope = scope.acting_as(show::parse_actor(actor)?);
     }
     let journal = AnyJournal::read(&arguments.database).await?;
+    journal.knows_tenant(&arguments.tenant).await?;
     let reason = AccessReason::new(Actor::user("auditor"), "audit-verify subject");
     let failed = format!("cannot read what {} holds about the person", arguments.database);
     let found: Vec<Activity> = with_journal!(&journal, journal => {

@@ -84,8 +84,17 @@ fn told(url: &str, subject: &str) {
     // on, and the last stays.
     let chain = &json["chains"][0];
     assert_eq!((&chain["removed"], &chain["held"]), (&9.into(), &7.into()), "{json}");
-    let none = tool(&["retention", url, "--at", at, "--tenant", "acm"]);
-    assert!(none.contains("would remove 0 records"), "{none}");
+    // Nothing of somebody who was misspelt is no answer.
+    for command in [&["retention"][..], &["holds"], &["subject", "--id", "bob"]] {
+        let output = Command::new(env!("CARGO_BIN_EXE_audit-verify"))
+            .args(&command[..1])
+            .args([url, "--tenant", "acm"])
+            .args(&command[1..])
+            .output()
+            .unwrap();
+        assert_eq!(output.status.code(), Some(2), "{command:?}");
+        assert!(String::from_utf8_lossy(&output.stderr).contains("no chain of a tenant acm"));
+    }
 
     let text = tool(&["holds", url]);
     assert!(text.contains("case-1  record:r-1"), "{text}");

@@ -80,6 +80,20 @@ impl AnyJournal {
         .during(format!("cannot make a journal in {database}"))
     }
 
+    /// Refuses a tenant of whom there is no chain: that nothing is found of somebody who was misspelt
+    /// is no answer.
+    ///
+    /// # Errors
+    ///
+    /// Where there is none, or the chains cannot be read.
+    pub async fn knows_tenant(&self, tenant: &str) -> Result<(), Failure> {
+        let chains = with_journal!(self, journal => journal.chains().await);
+        if chains.during("cannot read the chains")?.iter().any(|chain| chain.tenant() == tenant) {
+            return Ok(());
+        }
+        Err(Failure::new(format!("there is no chain of a tenant {tenant}")))
+    }
+
     /// Ends it in good order.
     pub async fn close(self) {
         with_journal!(self, journal => journal.close().await);
