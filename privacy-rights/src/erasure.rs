@@ -1,3 +1,21 @@
 //! Erasure: planned, carried out step by step, and certified.
 
+pub(crate) mod blocker;
 pub(crate) mod certificate;
+#[cfg(any(feature = "sqlite", feature = "postgres"))]
+pub(crate) mod error;
+#[cfg(any(feature = "sqlite", feature = "postgres"))]
+mod finish;
+pub(crate) mod hooks;
+pub(crate) mod ledger;
+pub(crate) mod plan;
+#[cfg(any(feature = "sqlite", feature = "postgres"))]
+mod replay;
+#[cfg(any(feature = "sqlite", feature = "postgres"))]
+pub(crate) mod saga;
+#[cfg(any(feature = "sqlite", feature = "postgres"))]
+mod step;
+#[cfg(any(feature = "sqlite", feature = "postgres"))]
+pub(crate) mod store;
+#[cfg(any(feature = "sqlite", feature = "postgres"))]
+pub(crate) mod suppression;

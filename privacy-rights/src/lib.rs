@@ -18,6 +18,9 @@
 //! - certificates of erasure: [`SignedCertificate`] is checked with the journal's public key alone.
 //!
 //! Carrying out an erasure as a whole is not there yet.
+//! - access: [`AccessBundle`] writes everything that is known of a person as one signed bundle;
+//! - erasure: `Eraser` carries it out in steps, from the approved [`ErasurePlan`] to a
+//!   [`SignedCertificate`], which is checked with the journal's public key alone.
 //!
 //! It is not legal advice.
 
@@ -77,7 +80,7 @@ pub use source::resolve::{Resolution, resolve};
 pub use source::selection::{Identifier, MAX_IDENTIFIERS, Selection, SelectionError};
 #[cfg(any(feature = "sqlite", feature = "postgres"))]
 pub use source::sql::{SqlSource, SqlSourceError};
-pub use source::walk::{PAGE_SIZE, Pages, apply_all};
+pub use source::walk::{PAGE_SIZE, Pages, apply_all, foresee_all};
 pub use source::{BoxFuture, PersonalDataSource};
 
 // What a person is given.
@@ -95,12 +98,28 @@ pub use access::verify::{BundleDefect, VerifiedBundle, verify_bundle};
 pub use access::{AccessBundle, BundleProgress};
 
 // Erasing, with proof.
+pub use erasure::blocker::Blocker;
+#[cfg(any(feature = "sqlite", feature = "postgres"))]
+pub use erasure::blocker::LastAdministrator;
 pub use erasure::certificate::error::CertificateError;
 pub use erasure::certificate::signed::SignedCertificate;
 pub use erasure::certificate::{
     BackupGone, BackupsCertificate, CERTIFIED, Certificate, ErasedCount, ErasureCertificate,
     KeptCount, LeftCount, NoticeOutcome, RecipientNotice,
 };
+#[cfg(any(feature = "sqlite", feature = "postgres"))]
+pub use erasure::error::EraseError;
+#[cfg(any(feature = "sqlite", feature = "postgres"))]
+pub use erasure::hooks::SubjectKeyDestroyer;
+pub use erasure::hooks::{KeyDestroyer, Notifier, Revocation};
+pub use erasure::ledger::{ErasureNote, FileNoteLedger, NoteError as LedgerNoteError, NoteLedger};
+pub use erasure::plan::{ErasurePlan, PlanError, PlannedKept, PlannedSource, verdict};
+#[cfg(any(feature = "sqlite", feature = "postgres"))]
+pub use erasure::saga::{Eraser, Progress};
+#[cfg(any(feature = "sqlite", feature = "postgres"))]
+pub use erasure::store::{ErasureState, StepKind, StepState};
+#[cfg(any(feature = "sqlite", feature = "postgres"))]
+pub use erasure::suppression::{SuppressionTokens, TokenError};
 
 // What a controller can be asked to show.
 pub use registers::backup::{BackupError, BackupRegistry, BackupSet};

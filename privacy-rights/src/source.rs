@@ -4,8 +4,8 @@ use std::future::Future;
 use std::pin::Pin;
 
 use crate::data_map::source::SourceDeclaration;
-use crate::source::permit::Permit;
-use crate::source::record::{Applied, Cursor, Page, Remaining, Step};
+use crate::source::permit::{Connection, Item, Permit};
+use crate::source::record::{Applied, Cursor, Kept, Page, Remaining, Step};
 use crate::source::selection::{Identifier, Selection};
 
 pub(crate) mod error;
@@ -64,6 +64,34 @@ pub trait PersonalDataSource: Send + Sync {
         after: Option<&'a Cursor>,
         limit: usize,
     ) -> BoxFuture<'a, Result<Applied, SourceError>>;
+
+    /// What [`apply`](Self::apply) would do with these records now. Changes nothing.
+    ///
+    /// A source that keeps records for reasons of its own has to say so here. If nothing else is
+    /// said, it is every record that a scan finds and the permit does not keep.
+    fn foresee<'a>(
+        &'a self,
+        selection: &'a Selection,
+        _step: &'a Step,
+        permit: &'a dyn Permit,
+        after: Option<&'a Cursor>,
+        limit: usize,
+    ) -> BoxFuture<'a, Result<Applied, SourceError>> {
+        Box::pin(async move {
+            let page = self.scan(selection, after, limit).await?;
+            let mut applied = Applied::new(0, Vec::new(), page.next);
+            for record in page.records {
+                let item = Item::new(self.declaration().name(), record.key);
+                let reasons = permit.reasons(Connection::none(), &item).await?;
+                if reasons.is_empty() {
+                    applied.changed = applied.changed.saturating_add(1);
+                } else {
+                    applied.kept.push(Kept { item, reasons, fields: Vec::new() });
+                }
+            }
+            Ok(applied)
+        })
+    }
 
     /// How many records of the person are not erased.
     fn remaining<'a>(

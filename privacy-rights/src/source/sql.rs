@@ -174,6 +174,63 @@ impl<DB: Backend> SqlSource<DB> {
         Ok(Record::new(key, fields))
     }
 
+    /// The query for rows that are not erased, with the days of their rules.
+    fn unerased(
+        &self,
+        selection: &Selection,
+        after: Option<&Cursor>,
+        limit: usize,
+    ) -> Result<Option<Statement>, SourceError> {
+        let mut columns = DB::text(&self.plan.key);
+        for rule in &self.plan.rules {
+            columns.push_str(", ");
+            columns.push_str(&rule.day);
+        }
+        let Some(mut query) = self.select(&columns, selection) else { return Ok(None) };
+        query.push(" AND ");
+        query.unerased::<DB>(&self.plan.fields.iter().collect::<Vec<_>>());
+        query.after::<DB>(&self.plan, after)?;
+        query.in_order::<DB>(&self.plan, limit);
+        Ok(Some(query))
+    }
+
+    async fn look_ahead(
+        &self,
+        selection: &Selection,
+        step: &Step,
+        permit: &dyn Permit,
+        after: Option<&Cursor>,
+        limit: usize,
+    ) -> Result<Applied, SourceError> {
+        let Some(query) = self.unerased(selection, after, limit)? else {
+            return Ok(Applied::default());
+        };
+        // Rolled back when it is dropped: whoever is asked is asked inside of a transaction.
+        let mut conn = self.pool.begin_with(fixed(DB::BEGIN_RIGHTS)).await?;
+        permit.begin(DB::connection(&mut conn)).await?;
+        let mut rows = query.fetch::<DB>(&mut conn).await?;
+        let more = rows.len() > limit;
+        rows.truncate(limit);
+        let (mut applied, mut last) = (Applied::default(), None);
+        for mut row in rows {
+            let key = row.text()?;
+            let days = self.plan.days(&mut row)?;
+            let item = Item::new(self.declaration.name(), key.clone());
+            let (erased, kept, mut reasons) = self.plan.divide(&days, step.today);
+            let spoken = permit.reasons(DB::connection(&mut conn), &item).await?;
+            let goes = spoken.is_empty() && erased.iter().any(|field| !field.is_left_alone());
+            applied.changed = applied.changed.saturating_add(u64::from(goes));
+            let fields = if goes { kept } else { Vec::new() };
+            reasons.extend(spoken);
+            if !reasons.is_empty() {
+                applied.kept.push(Kept { item, reasons, fields });
+            }
+            last = Some(key);
+        }
+        applied.next = last.filter(|_| more).map(Cursor::new);
+        Ok(applied)
+    }
+
     async fn erase(
         &self,
         selection: &Selection,
@@ -182,18 +239,9 @@ impl<DB: Backend> SqlSource<DB> {
         after: Option<&Cursor>,
         limit: usize,
     ) -> Result<Applied, SourceError> {
-        let mut columns = DB::text(&self.plan.key);
-        for rule in &self.plan.rules {
-            columns.push_str(", ");
-            columns.push_str(&rule.day);
-        }
-        let Some(mut query) = self.select(&columns, selection) else {
+        let Some(mut query) = self.unerased(selection, after, limit)? else {
             return Ok(Applied::default());
         };
-        query.push(" AND ");
-        query.unerased::<DB>(&self.plan.fields.iter().collect::<Vec<_>>());
-        query.after::<DB>(&self.plan, after)?;
-        query.in_order::<DB>(&self.plan, limit);
         query.push(DB::LOCK_ROWS);
         let mut tx = self.pool.begin_with(fixed(DB::BEGIN_RIGHTS)).await?;
         DB::wipe_what_is_overwritten(&mut tx).await?;
@@ -332,6 +380,17 @@ impl<DB: Backend> PersonalDataSource for SqlSource<DB> {
         limit: usize,
     ) -> BoxFuture<'a, Result<Applied, SourceError>> {
         Box::pin(self.erase(selection, step, permit, after, limit))
+    }
+
+    fn foresee<'a>(
+        &'a self,
+        selection: &'a Selection,
+        step: &'a Step,
+        permit: &'a dyn Permit,
+        after: Option<&'a Cursor>,
+        limit: usize,
+    ) -> BoxFuture<'a, Result<Applied, SourceError>> {
+        Box::pin(self.look_ahead(selection, step, permit, after, limit))
     }
 
     fn remaining<'a>(

@@ -123,3 +123,29 @@ pub async fn apply_all(
         }
     }
 }
+
+/// What a step would do with all records of a person in a source; changes nothing.
+///
+/// # Errors
+///
+/// [`SourceError`] of the source; [`SourceError::Endless`] when it comes back to a place where it has
+/// been.
+pub async fn foresee_all(
+    source: &dyn PersonalDataSource,
+    selection: &Selection,
+    step: &Step,
+    permit: &dyn Permit,
+    mut each: impl FnMut(&Applied) + Send,
+) -> Result<u64, SourceError> {
+    let (mut changed, mut after, mut visited) = (0_u64, None, Visited::new());
+    loop {
+        let applied = source.foresee(selection, step, permit, after.as_ref(), PAGE_SIZE).await?;
+        changed = changed.saturating_add(applied.changed);
+        each(&applied);
+        visited.visit(applied.next.as_ref())?;
+        match applied.next {
+            None => return Ok(changed),
+            next => after = next,
+        }
+    }
+}

@@ -372,7 +372,7 @@ behaviours! {
             || Desk::open(world.journal.clone(), world.pool.clone(), world.options.clone());
         run(&world.pool,
             "INSERT INTO _privacy_rights_migrations VALUES
-                 (99, 'later', (SELECT checksum FROM _privacy_rights_migrations), 0)").await;
+                 (99, 'later', (SELECT checksum FROM _privacy_rights_migrations WHERE version = 1), 0)").await;
         let newer = open().await.unwrap_err();
         assert!(matches!(newer, DeskError::SchemaTooNew { found: 99, .. }), "{newer}");
         run(&world.pool, "DELETE FROM _privacy_rights_migrations WHERE version = 99").await;

@@ -8,6 +8,13 @@
 )]
 
 mod certificate;
+mod plan;
+mod replay;
+mod saga;
+mod shop;
+#[path = "../support/mod.rs"]
+mod support;
+mod world;
 
 fn at(text: &str) -> audit_core::Timestamp {
     let text = if text.len() == 10 { format!("{text}T10:00") } else { text.to_owned() };

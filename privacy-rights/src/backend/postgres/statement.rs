@@ -14,8 +14,10 @@ impl StatementSql for Postgres {
     /// Whatever the role's default, and so that a lock's waiter reads what its holder wrote.
     const BEGIN_RIGHTS: &'static str = "BEGIN ISOLATION LEVEL READ COMMITTED";
 
-    const RIGHTS_MIGRATIONS: &'static [Migration] =
-        &[(1, "request", include_str!("../../../migrations/postgres/0001_request.sql"))];
+    const RIGHTS_MIGRATIONS: &'static [Migration] = &[
+        (1, "request", include_str!("../../../migrations/postgres/0001_request.sql")),
+        (2, "erasure", include_str!("../../../migrations/postgres/0002_erasure.sql")),
+    ];
 
     const RIGHTS_MIGRATION_TABLE: &'static str =
         "CREATE TABLE IF NOT EXISTS _privacy_rights_migrations (

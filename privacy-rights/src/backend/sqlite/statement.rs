@@ -10,8 +10,10 @@ use crate::backend::{Migration, StatementSql};
 impl StatementSql for Sqlite {
     const BEGIN_RIGHTS: &'static str = "BEGIN IMMEDIATE";
 
-    const RIGHTS_MIGRATIONS: &'static [Migration] =
-        &[(1, "request", include_str!("../../../migrations/sqlite/0001_request.sql"))];
+    const RIGHTS_MIGRATIONS: &'static [Migration] = &[
+        (1, "request", include_str!("../../../migrations/sqlite/0001_request.sql")),
+        (2, "erasure", include_str!("../../../migrations/sqlite/0002_erasure.sql")),
+    ];
 
     const RIGHTS_MIGRATION_TABLE: &'static str =
         "CREATE TABLE IF NOT EXISTS _privacy_rights_migrations (

@@ -1,0 +1,96 @@
+//! Databases that were restored, imports that would bring somebody back.
+
+use privacy_rights::{EraseError, ErasureState, FileNoteLedger, Identifier, NoteLedger};
+
+use crate::behaviours;
+use crate::saga::{ERASED, LEFT, scene};
+use crate::shop::{rows, run};
+use crate::support::PEOPLE;
+
+/// As if a backup from before the erasure had been restored.
+const FORGET: &str = "DELETE FROM privacy_lease; DELETE FROM privacy_erasure_step;
+    DELETE FROM privacy_erasure; DELETE FROM privacy_suppression;
+    DELETE FROM \"InvoiceLine\"; DELETE FROM \"Invoice\"; DELETE FROM \"Customer\";
+    DELETE FROM \"Track\"; DELETE FROM \"Employee\"";
+
+behaviours! {
+    async fn a_restored_database_serves_nobody_before_it_is_replayed(db) {
+        let scene = scene(&db).await;
+        let eraser = scene.eraser().await;
+        eraser.boot_check().await.unwrap();
+        let before = crate::at("2026-06-10");
+        let id = scene.begun().await;
+        eraser.run(id).await.unwrap();
+        eraser.boot_check().await.unwrap();
+        run(&scene.shop.pool, FORGET).await;
+        run(&scene.shop.pool, PEOPLE).await;
+        let refused = eraser.boot_check().await;
+        assert!(matches!(refused, Err(EraseError::NotReplayed { erasures: 1 })), "{refused:?}");
+        let email = Identifier::new("email", "ann@example.com").unwrap();
+        assert!(!eraser.is_erased(&email).await.unwrap());
+        // Another process.
+        let eraser = scene.eraser().await;
+        let replayed = eraser.replay_since(before).await.unwrap();
+        assert_eq!(replayed, [(id, ErasureState::Deferred)]);
+        assert_eq!(rows(&scene.shop.pool, LEFT).await, ERASED);
+        assert!(eraser.is_erased(&email).await.unwrap());
+        eraser.boot_check().await.unwrap();
+        scene.part_one(id).await;
+    }
+
+    async fn sources_that_were_restored_alone_are_erased_again(db) {
+        let scene = scene(&db).await;
+        let id = scene.begun().await;
+        let eraser = scene.eraser().await;
+        eraser.run(id).await.unwrap();
+        let later = crate::at("2026-06-12");
+        assert_eq!(eraser.replay_since(later).await.unwrap(), []);
+        run(&scene.shop.pool,
+            r#"UPDATE "Customer" SET "LastName" = 'CANARY-One' WHERE "CustomerId" = 1"#).await;
+        let replayed = eraser.replay_since(crate::at("2026-06-10")).await.unwrap();
+        assert_eq!(replayed, [(id, ErasureState::Deferred)]);
+        assert_eq!(rows(&scene.shop.pool, LEFT).await, ERASED);
+    }
+
+    async fn an_import_can_ask_who_was_erased(db) {
+        let scene = scene(&db).await;
+        scene.begun().await;
+        let eraser = scene.eraser().await;
+        let is_erased = async |kind: &str, value: &str| {
+            eraser.is_erased(&Identifier::new(kind, value).unwrap()).await.unwrap()
+        };
+        assert!(is_erased("email", " ANN@example.com").await);
+        assert!(is_erased("customer_id", "1").await);
+        assert!(!is_erased("customer_id", "2").await);
+        assert!(!is_erased("phone", "1").await, "another kind is another domain");
+        // Nothing that is stored tells who.
+        let stored = rows(&scene.shop.pool, "SELECT token FROM privacy_suppression").await;
+        assert!(stored.iter().all(|token| token.len() == 34), "{stored:?}");
+        let all = rows(&scene.shop.pool, "SELECT body FROM privacy_erasure").await;
+        assert!(!all.concat().contains("ann@") && !all.concat().contains("customer_id"));
+    }
+
+    async fn the_ledger_outlives_a_cut_line(db) {
+        let scene = scene(&db).await;
+        let id = scene.begun().await;
+        scene.eraser().await.advance(id).await.unwrap();
+        let path = scene.folder.path().join("ledger");
+        let text = std::fs::read_to_string(&path).unwrap();
+        assert!(!text.contains("ann@") && text.ends_with('\n'));
+        std::fs::write(&path, format!("{text}{{\"at\":")).unwrap();
+        let ledger = FileNoteLedger::new(&path);
+        let notes = ledger.notes().await.unwrap();
+        assert_eq!(notes.len(), 1);
+        ledger.note(&notes[0]).await.unwrap();
+        assert_eq!(ledger.notes().await.unwrap().len(), 2);
+        for foreign in ["x\n", "x", "{\"on\":"] {
+            std::fs::write(&path, foreign).unwrap();
+            assert!(ledger.notes().await.is_err(), "{foreign:?}");
+        }
+        assert!(ledger.note(&notes[0]).await.is_err(), "another's file is not written over");
+        assert_eq!(std::fs::read_to_string(&path).unwrap(), "{\"on\":");
+        // A disk that is not there is not an empty ledger.
+        let missing = FileNoteLedger::new(scene.folder.path().join("disk").join("ledger"));
+        assert!(missing.notes().await.is_err());
+    }
+}
