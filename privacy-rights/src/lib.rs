@@ -39,6 +39,8 @@ mod erasure;
 mod registers;
 mod request;
 mod source;
+#[cfg(feature = "testkit")]
+mod testkit;
 
 // When something is due.
 pub use clock::calendar::{HolidayCalendar, HolidayList, WeekendsOnly};
@@ -120,6 +122,10 @@ pub use erasure::saga::{Eraser, Progress};
 pub use erasure::store::{ErasureState, StepKind, StepState};
 #[cfg(any(feature = "sqlite", feature = "postgres"))]
 pub use erasure::suppression::{SuppressionTokens, TokenError};
+
+// What a host's tests ask of its sources.
+#[cfg(feature = "testkit")]
+pub use testkit::{ConformanceError, conformance};
 
 // What a controller can be asked to show.
 pub use registers::backup::{BackupError, BackupRegistry, BackupSet};

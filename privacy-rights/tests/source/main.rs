@@ -7,6 +7,7 @@
     reason = "tests"
 )]
 
+mod conforms;
 mod erase;
 mod holds;
 mod objects;
