@@ -15,12 +15,11 @@
 //!   entry in the journal;
 //! - access: [`AccessBundle`] gives a person everything that the sources hold about them, to read and
 //!   to use elsewhere, signed; complete, or with what is kept back and why;
-//! - certificates of erasure: [`SignedCertificate`] is checked with the journal's public key alone.
-//!
-//! Carrying out an erasure as a whole is not there yet.
-//! - access: [`AccessBundle`] writes everything that is known of a person as one signed bundle;
 //! - erasure: `Eraser` carries it out in steps, from the approved [`ErasurePlan`] to a
 //!   [`SignedCertificate`], which is checked with the journal's public key alone.
+//!
+//! Not there yet: rectification and restriction carried out in sources, registers kept in the
+//! database, the second part of a certificate issued by itself, the purge of a whole tenant.
 //!
 //! It is not legal advice.
 
