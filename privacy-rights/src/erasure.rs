@@ -1,5 +1,7 @@
 //! Erasure: planned, carried out step by step, and certified.
 
+#[cfg(any(feature = "sqlite", feature = "postgres"))]
+mod answers;
 pub(crate) mod blocker;
 pub(crate) mod certificate;
 #[cfg(any(feature = "sqlite", feature = "postgres"))]

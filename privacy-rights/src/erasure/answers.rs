@@ -1,0 +1,59 @@
+//! What can be asked of erasures: where one is, and whether somebody was or is being erased.
+
+use uuid::Uuid;
+
+use crate::backend::Backend;
+use crate::erasure::error::EraseError;
+use crate::erasure::saga::Eraser;
+use crate::erasure::store::{self, ErasureState};
+use crate::source::selection::{Identifier, Selection};
+
+impl<DB: Backend> Eraser<DB> {
+    /// The signed certificate of an erasure, once there is one. The last one, if more was erased
+    /// later.
+    ///
+    /// # Errors
+    ///
+    /// [`EraseError::Unknown`], those of the database.
+    pub async fn certificate(&self, request: Uuid) -> Result<Option<String>, EraseError> {
+        Ok(self.load(request).await?.ok_or(EraseError::Unknown)?.certificate)
+    }
+
+    /// Where an erasure is.
+    ///
+    /// # Errors
+    ///
+    /// [`EraseError::Unknown`], those of the database.
+    pub async fn state(&self, request: Uuid) -> Result<ErasureState, EraseError> {
+        Ok(self.load(request).await?.ok_or(EraseError::Unknown)?.state)
+    }
+
+    /// Whether somebody is being erased just now: an export of theirs must not be made, nor one that
+    /// was made be handed out.
+    ///
+    /// # Errors
+    ///
+    /// [`EraseError::Token`], those of the database.
+    pub async fn is_being_erased(&self, person: &Selection) -> Result<bool, EraseError> {
+        let mut conn = self.desk.pool.acquire().await?;
+        for token in self.tokens.tokens(person)? {
+            if store::is_leased::<DB>(&mut conn, self.tenant(), &token).await? {
+                return Ok(true);
+            }
+        }
+        Ok(false)
+    }
+
+    /// Whether whoever that identifies was erased: to be asked before a person is imported or written
+    /// by what does not know of the erasure. Somebody who comes back of their own will is let in by
+    /// the host, who knows.
+    ///
+    /// # Errors
+    ///
+    /// [`EraseError::Token`], those of the database.
+    pub async fn is_erased(&self, identifier: &Identifier) -> Result<bool, EraseError> {
+        let token = self.tokens.token(identifier)?;
+        let mut conn = self.desk.pool.acquire().await?;
+        store::is_suppressed::<DB>(&mut conn, self.tenant(), &token).await
+    }
+}
