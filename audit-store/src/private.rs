@@ -44,7 +44,8 @@ pub trait PrivateFieldSealer: fmt::Debug + Send + Sync {
     ///
     /// # Errors
     ///
-    /// Any [`SealerError`]; the erasure ends there, and may be asked for again.
+    /// Any [`SealerError`]; the erasure stands by then, and the key is asked for again by
+    /// maintenance and whenever the journal is opened.
     fn destroy<'a>(
         &'a self,
         tenant: &'a str,

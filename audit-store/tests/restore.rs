@@ -13,13 +13,19 @@
 mod place;
 
 use std::path::Path;
+use std::sync::Arc;
 
-use audit_core::{Actor, AuditorPolicy, Event, FindingCode, SignedCheckpoint, VerificationReport};
+use audit_core::{
+    Actor, AuditorPolicy, Event, FindingCode, SignedCheckpoint, Target, VerificationReport,
+};
 use audit_store::{
     AccessReason, AppendError, Backend, BoxFuture, BundleOptions, DatabaseError, DatabaseErrorKind,
     DeclaredLoss, DirectorySink, ErasedSubject, Erasure, ErasureError, ErasureLedger, ExportError,
     FileErasureLedger, HistoryError, HoldOrder, Journal, JournalOptions, LedgerError, LedgerPage,
-    OpenError, ReadPrivateError, RestoreError, VerifyOptions,
+    OpenError, ReadPrivateError, RestoreError, SubjectKeySealer, VerifyOptions,
+};
+use crypto_fields::{
+    CachePolicy, EpochKeys, LocalKey, MemorySubjectKeys, SecretKey, SubjectKeys, SystemClock,
 };
 use place::{Place, chain, event, key, options, verified};
 
@@ -318,6 +324,65 @@ async fn an_erasure_without_a_reason_is_refused_before_it_is_noted<T: Place>(db:
     assert_eq!(fields(&journal, 1).await.unwrap(), 1);
 }
 
+fn subject_keys() -> Arc<SubjectKeys<MemorySubjectKeys>> {
+    Arc::new(SubjectKeys::new(
+        MemorySubjectKeys::default(),
+        EpochKeys::new(Arc::new(LocalKey::new(SecretKey::random().unwrap()))),
+        CachePolicy::DEFAULT,
+        Arc::new(SystemClock),
+    ))
+}
+
+/// The person's first entry is on hold.
+async fn held<DB: Backend>(journal: &Journal<DB>) {
+    let (acme, record) = (chain("acme/default"), Target::new("record", "held"));
+    journal.create_chain(&acme).await.unwrap();
+    let event = Event::builder("user.login", Actor::user("usr_1")).target(record.clone()).private(
+        PERSON,
+        "/context/ip",
+        "192.0.2.7",
+    );
+    journal.append(&acme, event.build().unwrap()).await.unwrap();
+    journal.append(&acme, about(PERSON)).await.unwrap();
+    let order = HoldOrder::on_target("acme", &record, "case-1", "file 7", dpo());
+    journal.place_hold(&order).await.unwrap();
+}
+
+async fn a_hold_outlives_an_erasure_that_is_done_again<T: Place>(db: T) {
+    let folder = tempfile::tempdir().unwrap();
+    let keys = subject_keys();
+    let sealing =
+        outside(folder.path()).private_fields(SubjectKeySealer::new(Arc::clone(&keys)).unwrap());
+    let journal = db.create(&sealing).await.unwrap();
+    held(&journal).await;
+    let query = audit_store::Query::new(&chain("acme/default")).oldest_first();
+    let page = journal.query(&query).await.unwrap();
+    let subject = page.entries[1].entry().unwrap().event().private()[0].0;
+    journal.checkpoint(&chain("acme/default")).await.unwrap();
+    journal.close().await;
+    let backup = db.copy().await;
+
+    // Noted, and done with the key still there: what is held is sealed under another one first.
+    let note = format!(
+        "{{\"at\":\"2026-11-20T23:23:00.000000Z\",\"ground\":\"g\",\"request\":\"r\",\
+         \"subject\":\"{subject}\",\"tenant\":\"acme\"}}\n"
+    );
+    let journal = db.open(&sealing).await.unwrap();
+    std::fs::write(folder.path().join("erased.jsonl"), note).unwrap();
+    assert_eq!(journal.replay_erasures().await.unwrap(), 1);
+    assert_eq!((fields(&journal, 1).await.unwrap(), fields(&journal, 2).await.unwrap()), (1, 0));
+    verified(&journal).await;
+    journal.close().await;
+
+    // A backup from before knows the field under the key that is gone: it stays, and nobody reads it.
+    let journal = backup.open(&sealing).await.unwrap();
+    assert!(journal.suspension().is_none());
+    assert_eq!((fields(&journal, 1).await.unwrap(), fields(&journal, 2).await.unwrap()), (0, 0));
+    journal.append(&chain("acme/default"), event("goes on")).await.unwrap();
+    journal.release_hold("acme", "case-1", dpo()).await.unwrap();
+    verified(&journal).await;
+}
+
 async fn an_incarnation_begins_with_its_entry_only<T: Place>(db: T) {
     let journal = db.journal().await;
     journal.append(&chain("acme/default"), event("a")).await.unwrap();
@@ -340,4 +405,5 @@ test_support::both_databases!(
     without_the_note_nobody_is_erased,
     an_erasure_without_a_reason_is_refused_before_it_is_noted,
     an_incarnation_begins_with_its_entry_only,
+    a_hold_outlives_an_erasure_that_is_done_again,
 );

@@ -53,12 +53,7 @@ impl<DB: Backend> Store<DB> {
                 break;
             }
             behind = next_place(behind, &page)?;
-            if let (true, Some(sealer)) = (keys, &self.options.sealer) {
-                for erased in page.erased.iter().filter(|one| self.admit(&one.tenant).is_ok()) {
-                    sealer.destroy(&erased.tenant, erased.subject).await?;
-                }
-            }
-            for erased in self.alive(page.erased).await? {
+            for erased in self.alive(page.erased.clone()).await? {
                 let tenant = erased.tenant.clone();
                 let actor = Actor::system("audit-store");
                 let erasure =
@@ -73,6 +68,12 @@ impl<DB: Backend> Store<DB> {
                     }
                 }
                 self.destroy_condemned(Some(&erasure.tenant)).await?;
+            }
+            // After that: what a hold keeps is opened once more, to be sealed under another key.
+            if let (true, Some(sealer)) = (keys, &self.options.sealer) {
+                for erased in page.erased.iter().filter(|one| self.admit(&one.tenant).is_ok()) {
+                    sealer.destroy(&erased.tenant, erased.subject).await?;
+                }
             }
         }
         if count > 0 {

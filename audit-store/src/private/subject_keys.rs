@@ -97,29 +97,31 @@ impl<S: SubjectKeyStore> SubjectKeySealer<S> {
         sealed.map(SealedText::into_text).map_err(SealerError::unavailable)
     }
 
+    /// `None` if it is sealed under another key than the owner's.
     async fn open_under(
         &self,
         owner: Owner,
         place: &PrivatePlace,
         sealed: &str,
-    ) -> Result<OpenedPrivate, SealerError> {
+    ) -> Result<Option<OpenedPrivate>, SealerError> {
         let place = Place::of(place, owner)?;
         let key = self.keys.opening(&place.tenant, &place.subject, Purpose::Seal).await;
         let key = match (key, owner) {
             (Ok(key), _) => key,
-            (Err(SubjectKeyError::Destroyed { .. }), _)
-            | (Err(SubjectKeyError::Unknown), Owner::Custody) => {
-                return Ok(OpenedPrivate::Destroyed);
+            (Err(SubjectKeyError::Destroyed { .. }), _) => {
+                return Ok(Some(OpenedPrivate::Destroyed));
             }
+            (Err(SubjectKeyError::Unknown), Owner::Custody) => return Ok(None),
             (Err(error), _) => return Err(SealerError::unavailable(error)),
         };
         let sealed = SealedText::<String>::from_text(sealed.to_owned());
         match self.cipher.open_text(&place.under(&key), &sealed) {
-            Ok(disclosure) => Ok(OpenedPrivate::Disclosure(disclosure)),
+            Ok(disclosure) => Ok(Some(OpenedPrivate::Disclosure(disclosure))),
             // Destroyed by another task since the key was had.
             Err(OpenError::Destroyed { .. } | OpenError::Revoked { .. }) => {
-                Ok(OpenedPrivate::Destroyed)
+                Ok(Some(OpenedPrivate::Destroyed))
             }
+            Err(OpenError::UnknownKey { .. }) => Ok(None),
             Err(OpenError::Authentication | OpenError::Malformed(_) | OpenError::NotSealed) => {
                 Err(SealerError::NotAuthentic)
             }
@@ -178,17 +180,15 @@ impl<S: SubjectKeyStore + fmt::Debug> PrivateFieldSealer for SubjectKeySealer<S>
         sealed: &'a str,
     ) -> BoxFuture<'a, Result<OpenedPrivate, SealerError>> {
         Box::pin(async move {
-            // Whose key sealed it shows only by opening it. The subject's own is gone before
-            // anything in custody is read.
-            match self.open_under(Owner::Subject, place, sealed).await? {
-                OpenedPrivate::Destroyed => {
-                    match self.open_under(Owner::Custody, place, sealed).await {
-                        // Sealed under the subject's key, which is gone.
-                        Err(SealerError::NotAuthentic) => Ok(OpenedPrivate::Destroyed),
-                        opened => opened,
-                    }
-                }
-                opened => Ok(opened),
+            let subject = self.open_under(Owner::Subject, place, sealed).await?;
+            if let Some(opened @ OpenedPrivate::Disclosure(_)) = subject {
+                return Ok(opened);
+            }
+            match (subject, self.open_under(Owner::Custody, place, sealed).await?) {
+                (_, Some(opened)) => Ok(opened),
+                // Sealed under the subject's key, which is gone.
+                (Some(gone), None) => Ok(gone),
+                (None, None) => Err(SealerError::NotAuthentic),
             }
         })
     }
