@@ -8,7 +8,8 @@ mod release;
 use std::collections::BTreeMap;
 
 use audit_core::{
-    Actor, ChainId, Entry, EventError, HoldScope, MAX_NAME, Reserved, SeqRange, Timestamp,
+    Actor, ChainId, Entry, EventError, HoldScope, LegalHold, LegalHoldError, Reserved, SeqRange,
+    Timestamp,
 };
 use sqlx::Transaction;
 
@@ -89,18 +90,13 @@ impl HoldOrder {
         Self { tenant: tenant.to_owned(), on, hold, matter, actor }
     }
 
-    /// Refuses what would stand in the journal for ever and mean nothing.
-    fn check(&self) -> Result<(), HoldError> {
-        check_id(&self.hold)?;
-        let target = match &self.on {
-            HoldOn::Target { kind, id } => [("target's type", kind), ("target's id", id)],
-            _ => [("matter", &self.matter); 2],
+    /// Refuses what is no legal hold. Whom a hold on a person is on shows later.
+    fn check(&self) -> Result<(), LegalHoldError> {
+        let scope = match &self.on {
+            HoldOn::Chain(_) | HoldOn::Subject(_) => HoldScope::Chain,
+            HoldOn::Target { kind, id } => HoldScope::Target { kind: kind.clone(), id: id.clone() },
         };
-        let all = [("matter", &self.matter)].into_iter().chain(target);
-        match all.into_iter().find(|(_, text)| text.is_empty()) {
-            Some((member, _)) => Err(HoldError::Empty { member }),
-            None => Ok(()),
-        }
+        LegalHold::new(&self.hold, &self.matter, scope).map(drop)
     }
 
     /// The entry that places it, for some of what it covers.
@@ -151,20 +147,9 @@ pub enum HoldError {
     /// The entry that says so could not be appended.
     #[error("the hold cannot be recorded")]
     Append(#[from] AppendError),
-    /// The hold would be for nothing, or on nothing.
-    #[error("the {member} of a hold must not be empty")]
-    Empty {
-        /// Which member.
-        member: &'static str,
-    },
-    /// The hold's id has no bytes, or too many.
-    #[error("the id of a hold has 1 to {limit} bytes, not {bytes}")]
-    HoldId {
-        /// Its length.
-        bytes: usize,
-        /// The limit.
-        limit: usize,
-    },
+    /// The id, the matter or the target is none: empty, too long, or with a control character.
+    #[error("it is no legal hold")]
+    Hold(#[from] LegalHoldError),
     /// The tenant has no chain, or not the one that was named: there is nothing to hold.
     #[error("there is no chain to put on hold")]
     NoChain,
@@ -329,7 +314,7 @@ impl<DB: Backend> Store<DB> {
         (order, scope): (&HoldOrder, &HoldScope),
         matched: &Matched,
     ) -> Result<Written, HoldError> {
-        if self.holds_on(tx, group.id).await?.rows().iter().any(|row| row.hold == order.hold) {
+        if self.holds_on(tx, group.id).await?.has(&order.hold) {
             return Err(HoldError::AlreadyPlaced { chain: group.chain.clone() });
         }
         let mut parts: Vec<&[SeqRange]> = matched.ranges().chunks(RANGES).collect();
@@ -401,11 +386,6 @@ impl<DB: Backend> Store<DB> {
             _ => Err(corrupt()),
         }
     }
-}
-
-fn check_id(hold: &str) -> Result<(), HoldError> {
-    let (bytes, limit) = (hold.len(), MAX_NAME);
-    if bytes == 0 || bytes > limit { Err(HoldError::HoldId { bytes, limit }) } else { Ok(()) }
 }
 
 fn hold_row(hold: &str, seq: u64, scope: &HoldScope) -> HoldRow {

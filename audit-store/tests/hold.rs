@@ -15,7 +15,7 @@ mod place;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
 
-use audit_core::{Actor, Event, HoldScope, Reserved, SubjectRef, Target};
+use audit_core::{Actor, Event, HoldScope, LegalHoldError, Reserved, SubjectRef, Target};
 use audit_store::{
     AccessReason, AppendError, Backend, BoxFuture, DatabaseError, DatabaseErrorKind, Erasure,
     ErasureError, HoldError, HoldOrder, Journal, OpenedPrivate, PrivateFieldSealer, PrivatePlace,
@@ -140,22 +140,21 @@ async fn what_cannot_be_held_is_refused<T: Place>(db: T) {
         matches!(error, HoldError::Append(AppendError::SubjectId { bytes: 0, .. })),
         "{error:?}"
     );
-    for hold in [String::new(), "h".repeat(257)] {
-        let error = journal.place_hold(&on_record(&hold, "a")).await.unwrap_err();
-        assert!(matches!(error, HoldError::HoldId { limit: 256, .. }), "{error:?}");
-        let error = journal.release_hold("acme", &hold, dpo()).await.unwrap_err();
-        assert!(matches!(error, HoldError::HoldId { limit: 256, .. }), "{error:?}");
-    }
-    let nothing = |kind: &str, id: &str, matter: &str| {
-        HoldOrder::on_target("acme", &Target::new(kind, id), "h", matter, dpo())
+    let target = |kind: &str, id: &str, hold: &str, matter: &str| {
+        HoldOrder::on_target("acme", &Target::new(kind, id), hold, matter, dpo())
     };
-    for (order, empty) in [
-        (nothing("", "a", "m"), "target's type"),
-        (nothing("record", "", "m"), "target's id"),
-        (nothing("record", "a", ""), "matter"),
+    for (order, wrong) in [
+        (target("record", "a", "", "m"), "id"),
+        (target("record", "a", &"h".repeat(257), "m"), "id"),
+        (target("record", "a", "h", ""), "matter"),
+        (target("", "a", "h", "m"), "target's type"),
+        (target("record", "", "h", "m"), "target's id"),
     ] {
         let error = journal.place_hold(&order).await.unwrap_err();
-        assert!(matches!(error, HoldError::Empty { member } if member == empty), "{error}");
+        let HoldError::Hold(LegalHoldError::Length { what, .. }) = error else {
+            panic!("{error:?}")
+        };
+        assert_eq!(what, wrong);
     }
     let error = journal.release_hold("acme", "never", dpo()).await.unwrap_err();
     assert!(matches!(error, HoldError::NotInForce), "{error}");

@@ -1,45 +1,39 @@
 //! Which entries the holds on a chain keep.
 
-use audit_core::{Entry, SubjectRef};
+use audit_core::{Entry, HoldScope};
 
 use crate::append::AppendError;
 use crate::backend::Backend;
-use crate::backend::hold::{HeldRow, HoldRow};
+use crate::backend::hold::HeldRow;
 use crate::journal::Store;
 use crate::subject::read_ref;
 
 /// The holds on one chain, as they stand under the lock of its head.
 #[derive(Debug)]
 pub(crate) struct HoldsInForce {
-    rows: Vec<HoldRow>,
-    subjects: Vec<SubjectRef>,
+    /// The id of each, and what it is on.
+    holds: Vec<(String, HoldScope)>,
 }
 
 impl HoldsInForce {
     pub(crate) const fn is_empty(&self) -> bool {
-        self.rows.is_empty()
+        self.holds.is_empty()
     }
 
     /// Whether every entry is kept, whatever it is.
     pub(crate) fn whole_chain(&self) -> bool {
-        self.rows.iter().any(|row| row.on == HeldRow::Chain)
+        self.holds.iter().any(|(_, scope)| *scope == HoldScope::Chain)
     }
 
     /// Whether an entry is kept: by what it is about, so that one sealed after the hold was placed
     /// is kept like those before.
     pub(crate) fn covers(&self, entry: &Entry<'_>) -> bool {
-        let event = entry.event();
-        self.rows.iter().any(|row| match &row.on {
-            HeldRow::Chain => true,
-            HeldRow::Subject(_) => false,
-            HeldRow::Target { kind, id } => {
-                event.targets().iter().any(|of| of.kind == *kind && of.id == *id)
-            }
-        }) || event.private().iter().any(|(subject, _)| self.subjects.contains(subject))
+        self.holds.iter().any(|(_, scope)| scope.covers(entry.event()))
     }
 
-    pub(crate) fn rows(&self) -> &[HoldRow] {
-        &self.rows
+    /// Whether a hold of this id is among them.
+    pub(crate) fn has(&self, hold: &str) -> bool {
+        self.holds.iter().any(|(id, _)| id == hold)
     }
 }
 
@@ -50,14 +44,16 @@ impl<DB: Backend> Store<DB> {
         conn: &mut DB::Connection,
         chain: i64,
     ) -> Result<HoldsInForce, AppendError> {
-        let rows = DB::holds(conn, &self.schema, chain).await?;
-        let mut subjects = Vec::new();
-        for row in &rows {
-            if let HeldRow::Subject(subject) = &row.on {
-                subjects.push(read_ref(subject)?);
-            }
+        let mut holds = Vec::new();
+        for row in DB::holds(conn, &self.schema, chain).await? {
+            let scope = match row.on {
+                HeldRow::Chain => HoldScope::Chain,
+                HeldRow::Subject(subject) => HoldScope::Subject(read_ref(&subject)?),
+                HeldRow::Target { kind, id } => HoldScope::Target { kind, id },
+            };
+            holds.push((row.hold, scope));
         }
-        Ok(HoldsInForce { rows, subjects })
+        Ok(HoldsInForce { holds })
     }
 
     /// Those of some entries that a hold on the chain keeps. What cannot be read is kept.

@@ -6,7 +6,7 @@ use crate::append::chain::own_by;
 use crate::append::write::{Group, Written};
 use crate::append::{AppendError, Receipt};
 use crate::backend::Backend;
-use crate::hold::{HoldError, check_id};
+use crate::hold::HoldError;
 use crate::journal::Journal;
 
 impl<DB: Backend> Journal<DB> {
@@ -25,7 +25,6 @@ impl<DB: Backend> Journal<DB> {
     ) -> Result<Vec<Receipt>, HoldError> {
         let store = &self.store;
         self.sequence().await?;
-        check_id(hold)?;
         let released = Reserved::HoldReleased { hold: hold.to_owned() };
         let turn = store.turn_alone().await;
         let mut tx = store.begin_write_for(tenant).await?;
@@ -37,7 +36,7 @@ impl<DB: Backend> Journal<DB> {
             let mut group = Group { id, chain, slot: store.heads.slot(id).await };
             let head = store.locked_head(&mut tx, &mut group).await?;
             let holds = store.holds_on(&mut tx, id).await?;
-            if !holds.rows().iter().any(|row| row.hold == hold) {
+            if !holds.has(hold) {
                 *group.slot = Some(head);
                 continue;
             }
