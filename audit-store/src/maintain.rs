@@ -52,7 +52,9 @@ impl<DB: Backend> Journal<DB> {
         let sealed = self.sequence().await;
         let posted = self.post_index().await;
         let publication = self.sign_and_publish_due().await;
-        self.store.destroy_all_condemned().await?;
-        Ok(Maintenance { sealed: sealed?, posted: posted?, publication: publication? })
+        let keys = self.store.destroy_all_condemned().await;
+        let done = Maintenance { sealed: sealed?, posted: posted?, publication: publication? };
+        keys?;
+        Ok(done)
     }
 }

@@ -17,7 +17,7 @@ pub fn scaled<T>(short: T, full: T) -> T {
 ///
 /// Where the behaviour needs more of the database, it says so in its bounds, for example
 /// `T: TestDatabase<Db: Backend>`. One invocation per module: it makes the modules `sqlite` and
-/// `postgres`. Attributes such as `#[ignore]` may stand before a name.
+/// `postgres`. Attributes may stand before a name.
 #[macro_export]
 macro_rules! both_databases {
     ($($(#[$attribute:meta])* $name:ident),+ $(,)?) => {

@@ -12,5 +12,5 @@ mod style;
 pub use database::Database;
 pub use failure::{During, Failure, printed};
 pub use journal::AnyJournal;
-pub use run::{INTERRUPTED, WRONG_USE, run};
+pub use run::{INTERRUPTED, WRONG_USE, run, stop};
 pub use style::{Painted, Style, grouped, number_of, printable};

@@ -50,8 +50,13 @@ where
     outcome
 }
 
+/// Ends when the process is told to: by an interrupt, or asked to terminate.
+///
+/// # Errors
+///
+/// Where the system does not let it listen.
 #[cfg(unix)]
-fn stop() -> std::io::Result<impl Future<Output = ()>> {
+pub fn stop() -> std::io::Result<impl Future<Output = ()>> {
     use tokio::signal::unix::{SignalKind, signal};
     let mut interrupt = signal(SignalKind::interrupt())?;
     let mut terminate = signal(SignalKind::terminate())?;
@@ -63,8 +68,13 @@ fn stop() -> std::io::Result<impl Future<Output = ()>> {
     })
 }
 
+/// Ends when the process is interrupted.
+///
+/// # Errors
+///
+/// None here.
 #[cfg(not(unix))]
-fn stop() -> std::io::Result<impl Future<Output = ()>> {
+pub fn stop() -> std::io::Result<impl Future<Output = ()>> {
     Ok(async {
         if tokio::signal::ctrl_c().await.is_err() {
             std::future::pending::<()>().await;
