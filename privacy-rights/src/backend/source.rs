@@ -9,6 +9,10 @@ pub trait SourceSql: Database {
     /// What a query ends with that locks the rows of `t` that it finds.
     const LOCK_ROWS: &'static str;
 
+    /// What has the transaction's next queries go along an index instead of sorting, and what ends
+    /// that; none where the database needs no telling.
+    const IN_KEY_ORDER: Option<(&'static str, &'static str)>;
+
     /// A column as JSON text.
     fn json(column: &str) -> String;
 

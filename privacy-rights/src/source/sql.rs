@@ -18,6 +18,7 @@ use crate::source::sql::plan::{FieldPlan, Plan};
 use crate::source::sql::statement::Statement;
 use crate::source::{BoxFuture, PersonalDataSource};
 
+mod pages;
 mod plan;
 mod statement;
 
@@ -31,6 +32,11 @@ mod statement;
 /// - `Delete` deletes the row, `Null` and `Detach` set the column to NULL, `Mask` writes the text.
 /// - `Shred` does nothing here: the value lies sealed, and its key is destroyed elsewhere.
 /// - `Pseudonymise` is refused: it needs a key that a table does not have.
+///
+/// Pages come in the order of the key, which should be the table's primary key; an index on the
+/// columns that link a row to its person makes the first page quick. A key of another type than an
+/// integer, a UUID or text is read in the order of its text in PostgreSQL, which no index has: right,
+/// and slow in a large table.
 pub struct SqlSource<DB: Backend> {
     pool: Pool<DB>,
     declaration: SourceDeclaration,
@@ -139,11 +145,8 @@ impl<DB: Backend> SqlSource<DB> {
                 }
             });
         }
-        let Some(mut query) = self.select(&columns, selection) else { return Ok(Page::default()) };
-        query.after::<DB>(&self.plan, after)?;
-        query.in_order::<DB>(&self.plan, limit);
-        let mut conn = self.pool.acquire().await?;
-        let rows = query.fetch::<DB>(&mut conn).await?;
+        let Some(query) = self.select(&columns, selection) else { return Ok(Page::default()) };
+        let rows = self.read_on(query, after, limit).await?;
         let records: Result<Vec<Record>, SourceError> =
             rows.into_iter().map(|row| self.record(row)).collect();
         let mut records = records?;
@@ -175,23 +178,16 @@ impl<DB: Backend> SqlSource<DB> {
     }
 
     /// The query for rows that are not erased, with the days of their rules.
-    fn unerased(
-        &self,
-        selection: &Selection,
-        after: Option<&Cursor>,
-        limit: usize,
-    ) -> Result<Option<Statement>, SourceError> {
+    fn unerased(&self, selection: &Selection) -> Option<Statement> {
         let mut columns = DB::text(&self.plan.key);
         for rule in &self.plan.rules {
             columns.push_str(", ");
             columns.push_str(&rule.day);
         }
-        let Some(mut query) = self.select(&columns, selection) else { return Ok(None) };
+        let mut query = self.select(&columns, selection)?;
         query.push(" AND ");
         query.unerased::<DB>(&self.plan.fields.iter().collect::<Vec<_>>());
-        query.after::<DB>(&self.plan, after)?;
-        query.in_order::<DB>(&self.plan, limit);
-        Ok(Some(query))
+        Some(query)
     }
 
     async fn look_ahead(
@@ -202,13 +198,11 @@ impl<DB: Backend> SqlSource<DB> {
         after: Option<&Cursor>,
         limit: usize,
     ) -> Result<Applied, SourceError> {
-        let Some(query) = self.unerased(selection, after, limit)? else {
-            return Ok(Applied::default());
-        };
+        let Some(query) = self.unerased(selection) else { return Ok(Applied::default()) };
         // Rolled back when it is dropped: whoever is asked is asked inside of a transaction.
         let mut conn = self.pool.begin_with(fixed(DB::BEGIN_RIGHTS)).await?;
         permit.begin(DB::connection(&mut conn)).await?;
-        let mut rows = query.fetch::<DB>(&mut conn).await?;
+        let mut rows = self.fetch_page(&mut conn, query, after, limit, "").await?;
         let more = rows.len() > limit;
         rows.truncate(limit);
         let (mut applied, mut last) = (Applied::default(), None);
@@ -239,14 +233,11 @@ impl<DB: Backend> SqlSource<DB> {
         after: Option<&Cursor>,
         limit: usize,
     ) -> Result<Applied, SourceError> {
-        let Some(mut query) = self.unerased(selection, after, limit)? else {
-            return Ok(Applied::default());
-        };
-        query.push(DB::LOCK_ROWS);
+        let Some(query) = self.unerased(selection) else { return Ok(Applied::default()) };
         let mut tx = self.pool.begin_with(fixed(DB::BEGIN_RIGHTS)).await?;
         DB::wipe_what_is_overwritten(&mut tx).await?;
         permit.begin(DB::connection(&mut tx)).await?;
-        let mut rows = query.fetch::<DB>(&mut tx).await?;
+        let mut rows = self.fetch_page(&mut tx, query, after, limit, DB::LOCK_ROWS).await?;
         let more = rows.len() > limit;
         rows.truncate(limit);
         let mut applied = Applied::default();

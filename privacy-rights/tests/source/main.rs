@@ -8,6 +8,7 @@
 )]
 
 mod conforms;
+mod dense;
 mod erase;
 mod holds;
 mod objects;

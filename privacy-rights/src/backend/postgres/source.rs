@@ -8,6 +8,9 @@ use crate::source::permit::Connection;
 impl SourceSql for Postgres {
     const LOCK_ROWS: &'static str = " FOR UPDATE OF t";
 
+    const IN_KEY_ORDER: Option<(&'static str, &'static str)> =
+        Some(("SET LOCAL enable_sort = off", "SET LOCAL enable_sort TO DEFAULT"));
+
     fn json(column: &str) -> String {
         format!("to_json({column})::text")
     }

@@ -9,6 +9,8 @@ impl SourceSql for Sqlite {
     /// The transaction is the only writer.
     const LOCK_ROWS: &'static str = "";
 
+    const IN_KEY_ORDER: Option<(&'static str, &'static str)> = None;
+
     fn json(column: &str) -> String {
         // Bytes as they are written in hexadecimal; numbers that JSON does not know as their text.
         format!(

@@ -14,6 +14,7 @@ use crate::source::sql::plan::{FieldPlan, LinkPlan, Plan};
 const TOKEN: &str = "anon-";
 
 /// The text of a statement and the values of its parameters.
+#[derive(Clone)]
 pub(super) struct Statement {
     sql: String,
     values: Vec<Value>,
@@ -152,11 +153,24 @@ impl Statement {
         plan: &Plan,
         cursor: Option<&Cursor>,
     ) -> Result<(), SourceError> {
-        let Some(cursor) = cursor else { return Ok(()) };
+        cursor.map_or(Ok(()), |cursor| self.beside::<DB>(plan, ">", cursor.as_str()))
+    }
+
+    /// Restricts it to what comes up to a key.
+    pub(super) fn up_to<DB: Backend>(&mut self, plan: &Plan, key: &str) -> Result<(), SourceError> {
+        self.beside::<DB>(plan, "<=", key)
+    }
+
+    fn beside<DB: Backend>(
+        &mut self,
+        plan: &Plan,
+        operator: &str,
+        key: &str,
+    ) -> Result<(), SourceError> {
         let number = self.values.len().saturating_add(1);
-        let after = DB::compare(&plan.key, ">", number, &plan.key_type, cursor.as_str());
-        let sql = after.ok_or(SourceError::Cursor)?;
-        self.bind(cursor.as_str());
+        let compared = DB::compare(&plan.key, operator, number, &plan.key_type, key);
+        let sql = compared.ok_or(SourceError::Cursor)?;
+        self.bind(key);
         self.push(&format!(" AND {sql}"));
         Ok(())
     }
@@ -165,6 +179,12 @@ impl Statement {
     pub(super) fn in_order<DB: Backend>(&mut self, plan: &Plan, limit: usize) {
         let order = DB::order(&plan.key, &plan.key_type);
         self.push(&format!(" ORDER BY {order} LIMIT {}", limit.saturating_add(1)));
+    }
+
+    /// In the order of the key, the one row after so many.
+    pub(super) fn in_order_from<DB: Backend>(&mut self, plan: &Plan, rows: usize) {
+        let order = DB::order(&plan.key, &plan.key_type);
+        self.push(&format!(" ORDER BY {order} LIMIT 1 OFFSET {rows}"));
     }
 
     /// Grouped by so many columns, from the second on.
