@@ -7,13 +7,12 @@
     reason = "tests"
 )]
 
+#[path = "../support/world.rs"]
+mod home;
 mod kept;
 mod states;
 #[path = "../support/mod.rs"]
 mod support;
 mod world;
 
-fn at(text: &str) -> audit_core::Timestamp {
-    let text = if text.len() == 10 { format!("{text}T10:00") } else { text.to_owned() };
-    format!("{text}:00.000000Z").parse().unwrap()
-}
+use home::at;

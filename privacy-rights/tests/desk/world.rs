@@ -1,83 +1,9 @@
-//! A desk over a fresh database.
+//! What the tests of a desk ask of its world.
 
-use std::sync::Arc;
-use std::time::Duration;
-
-use audit_core::{Actor, ChainId, JournalName, ManualClock, SigningKey};
-use audit_store::{Journal, JournalOptions, PgJournal, SqliteJournal};
-use crypto_fields::{
-    CachePolicy, CredentialKeys, DataKey, EpochKeys, KeyEncryptionKey, KeyStore, Purpose,
-    SubjectKeys,
-};
-use privacy_rights::{
-    Backend, Desk, DeskError, DeskOptions, Identifier, NewRequest, Place, Regime, Right, Selection,
-    SubjectKeyVault,
-};
-use sqlx::Pool;
-use test_support::{TestDatabase, TestPg, TestSqlite};
+use privacy_rights::{Backend, DeskError, Identifier, NewRequest, Right, Selection};
 use uuid::Uuid;
 
-use crate::at;
-
-/// What each kind of database needs for a journal in a pool of the host's.
-pub(crate) trait Home: TestDatabase<Db: Backend + crypto_fields::Backend> {
-    async fn journal(pool: Pool<Self::Db>, options: &JournalOptions) -> Journal<Self::Db>;
-}
-
-impl Home for TestSqlite {
-    async fn journal(pool: Pool<Self::Db>, options: &JournalOptions) -> SqliteJournal {
-        SqliteJournal::create_in_pool(pool, options).await.unwrap()
-    }
-}
-
-impl Home for TestPg {
-    async fn journal(pool: Pool<Self::Db>, options: &JournalOptions) -> PgJournal {
-        PgJournal::create_in_pool(pool, options).await.unwrap()
-    }
-}
-
-pub(crate) struct World<DB: Backend> {
-    pub(crate) pool: Pool<DB>,
-    pub(crate) clock: Arc<ManualClock>,
-    pub(crate) journal: Journal<DB>,
-    pub(crate) desk: Desk<DB>,
-    pub(crate) options: DeskOptions,
-}
-
-pub(crate) fn chain() -> ChainId {
-    ChainId::new("acme", "rights").unwrap()
-}
-
-pub(crate) fn clerk() -> Actor {
-    Actor::user("usr_7")
-}
-
-/// On 11 June 2026 in Brussels.
-pub(crate) async fn world<T: Home>(db: &T) -> World<T::Db> {
-    let pool = db.pool(6).await;
-    let clock = Arc::new(ManualClock::new(at("2026-06-11")));
-    let key = SigningKey::from_seed("audit.example.com", &[7; 32]).unwrap();
-    let options = JournalOptions::new(JournalName::new("audit.example.com").unwrap())
-        .signer(key)
-        .clock(clock.clone());
-    let journal = T::journal(pool.clone(), &options).await;
-
-    let epoch = DataKey::generate(Purpose::Wrap).unwrap();
-    let epoch = Arc::new(KeyEncryptionKey::new(&epoch).unwrap());
-    let keys_clock =
-        Arc::new(crypto_fields::ManualClock::new(crypto_fields::Timestamp::from_micros(1_000_000)));
-    let store = KeyStore::open(pool.clone(), &*keys_clock).await.unwrap();
-    let policy = CachePolicy::new(100, Duration::from_secs(300));
-    let keys = Arc::new(SubjectKeys::new(store, EpochKeys::new(epoch), policy, keys_clock));
-
-    let vault = Arc::new(SubjectKeyVault::new(keys).unwrap());
-    let secret = DataKey::generate(Purpose::Credential).unwrap();
-    let codes = Arc::new(CredentialKeys::new(&secret).unwrap());
-    let law = (Regime::gdpr(), Place::new(chrono_tz::Europe::Brussels));
-    let options = DeskOptions::new(chain(), law, clock.clone(), vault, codes);
-    let desk = Desk::open(journal.clone(), pool.clone(), options.clone()).await.unwrap();
-    World { pool, clock, journal, desk, options }
-}
+pub(crate) use crate::home::{Home, World, clerk, world};
 
 pub(crate) fn ann() -> Selection {
     Selection::of(Identifier::new("email", "CANARY-ann@example.com").unwrap())
@@ -85,26 +11,9 @@ pub(crate) fn ann() -> Selection {
         .unwrap()
 }
 
-impl<DB: Backend> World<DB> {
+impl<DB: Backend + crypto_fields::Backend> World<DB> {
     pub(crate) async fn receive(&self, right: Right) -> Uuid {
         self.desk.receive(NewRequest::new(right, ann()), clerk()).await.unwrap()
-    }
-
-    /// The actions of the journal, without those of the chain itself.
-    pub(crate) async fn actions(&self) -> Vec<String> {
-        let query = audit_store::Query::new(&chain());
-        let page = self.journal.query(&query).await.unwrap();
-        let mut actions: Vec<(u64, String)> = page
-            .entries
-            .iter()
-            .map(|stored| {
-                let entry = audit_core::Entry::parse(stored.as_str()).unwrap();
-                (entry.seq(), entry.event().action().to_owned())
-            })
-            .collect();
-        actions.sort();
-        let own = actions.into_iter().map(|(_, action)| action);
-        own.filter_map(|action| action.strip_prefix("rights.").map(ToOwned::to_owned)).collect()
     }
 
     /// Which error a step gives, and that it left no trace.

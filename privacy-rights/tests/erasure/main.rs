@@ -14,9 +14,7 @@ mod saga;
 mod shop;
 #[path = "../support/mod.rs"]
 mod support;
+#[path = "../support/world.rs"]
 mod world;
 
-fn at(text: &str) -> audit_core::Timestamp {
-    let text = if text.len() == 10 { format!("{text}T10:00") } else { text.to_owned() };
-    format!("{text}:00.000000Z").parse().unwrap()
-}
+use world::at;

@@ -120,7 +120,7 @@ impl PersonalDataSource for Fails {
     }
 }
 
-pub(crate) struct Scene<DB: Backend> {
+pub(crate) struct Scene<DB: Backend + crypto_fields::Backend> {
     pub(crate) world: World<DB>,
     pub(crate) shop: Shop<DB>,
     pub(crate) calls: Calls,
@@ -148,7 +148,7 @@ where
     Scene { world, shop, calls: Calls::default(), folder: tempfile::tempdir().unwrap() }
 }
 
-impl<DB: Backend> Scene<DB> {
+impl<DB: Backend + crypto_fields::Backend> Scene<DB> {
     /// As a process that was just started.
     pub(crate) async fn eraser(&self) -> Eraser<DB> {
         self.eraser_over(self.shop.sources()).await

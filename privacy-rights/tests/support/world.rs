@@ -1,9 +1,10 @@
 //! A desk over a fresh database.
+#![allow(dead_code, reason = "shared by several test programs")]
 
 use std::sync::Arc;
 use std::time::Duration;
 
-use audit_core::{Actor, ChainId, JournalName, ManualClock, SigningKey};
+use audit_core::{Actor, ChainId, JournalName, ManualClock, SigningKey, Timestamp};
 use audit_store::{Journal, JournalOptions, PgJournal, SqliteJournal};
 use crypto_fields::{
     CachePolicy, CredentialKeys, DataKey, EpochKeys, KeyEncryptionKey, KeyStore, Purpose,
@@ -12,8 +13,6 @@ use crypto_fields::{
 use privacy_rights::{Backend, Desk, DeskOptions, Place, Regime, SubjectKeyVault};
 use sqlx::Pool;
 use test_support::{TestDatabase, TestPg, TestSqlite};
-
-use crate::at;
 
 /// What each kind of database needs for a journal in a pool of the host's.
 pub(crate) trait Home: TestDatabase<Db: Backend + crypto_fields::Backend> {
@@ -32,12 +31,20 @@ impl Home for TestPg {
     }
 }
 
-pub(crate) struct World<DB: Backend> {
+pub(crate) struct World<DB: Backend + crypto_fields::Backend> {
     pub(crate) pool: Pool<DB>,
     pub(crate) clock: Arc<ManualClock>,
     pub(crate) journal: Journal<DB>,
     pub(crate) desk: Desk<DB>,
     pub(crate) options: DeskOptions,
+    /// The keys of the vault, and of whatever else a test has sealed.
+    pub(crate) keys: Arc<SubjectKeys<KeyStore<DB>>>,
+}
+
+/// A time, or a day at 10:00.
+pub(crate) fn at(text: &str) -> Timestamp {
+    let text = if text.len() == 10 { format!("{text}T10:00") } else { text.to_owned() };
+    format!("{text}:00.000000Z").parse().unwrap()
 }
 
 pub(crate) fn chain() -> ChainId {
@@ -50,14 +57,16 @@ pub(crate) fn clerk() -> Actor {
 
 /// On 11 June 2026 in Brussels.
 pub(crate) async fn world<T: Home>(db: &T) -> World<T::Db> {
+    world_of(db, |options, _| options).await
+}
+
+/// As [`world`], with a journal of one's own choice.
+pub(crate) async fn world_of<T: Home>(
+    db: &T,
+    change: impl FnOnce(JournalOptions, &Arc<SubjectKeys<KeyStore<T::Db>>>) -> JournalOptions,
+) -> World<T::Db> {
     let pool = db.pool(6).await;
     let clock = Arc::new(ManualClock::new(at("2026-06-11")));
-    let key = SigningKey::from_seed("audit.example.com", &[7; 32]).unwrap();
-    let options = JournalOptions::new(JournalName::new("audit.example.com").unwrap())
-        .signer(key)
-        .clock(clock.clone());
-    let journal = T::journal(pool.clone(), &options).await;
-
     let epoch = DataKey::generate(Purpose::Wrap).unwrap();
     let epoch = Arc::new(KeyEncryptionKey::new(&epoch).unwrap());
     let keys_clock =
@@ -66,16 +75,23 @@ pub(crate) async fn world<T: Home>(db: &T) -> World<T::Db> {
     let policy = CachePolicy::new(100, Duration::from_secs(300));
     let keys = Arc::new(SubjectKeys::new(store, EpochKeys::new(epoch), policy, keys_clock));
 
-    let vault = Arc::new(SubjectKeyVault::new(keys).unwrap());
+    let key = SigningKey::from_seed("audit.example.com", &[7; 32]).unwrap();
+    let options = JournalOptions::new(JournalName::new("audit.example.com").unwrap())
+        .signer(key)
+        .clock(clock.clone());
+    let options = change(options, &keys);
+    let journal = T::journal(pool.clone(), &options).await;
+
+    let vault = Arc::new(SubjectKeyVault::new(Arc::clone(&keys)).unwrap());
     let secret = DataKey::generate(Purpose::Credential).unwrap();
     let codes = Arc::new(CredentialKeys::new(&secret).unwrap());
     let law = (Regime::gdpr(), Place::new(chrono_tz::Europe::Brussels));
     let options = DeskOptions::new(chain(), law, clock.clone(), vault, codes);
     let desk = Desk::open(journal.clone(), pool.clone(), options.clone()).await.unwrap();
-    World { pool, clock, journal, desk, options }
+    World { pool, clock, journal, desk, options, keys }
 }
 
-impl<DB: Backend> World<DB> {
+impl<DB: Backend + crypto_fields::Backend> World<DB> {
     /// The actions of the journal, without those of the chain itself.
     pub(crate) async fn actions(&self) -> Vec<String> {
         let query = audit_store::Query::new(&chain());
