@@ -3,6 +3,7 @@
 mod deferred;
 pub(crate) mod file_ledger;
 pub(crate) mod ledger;
+pub(crate) mod left;
 mod replay;
 
 use std::collections::BTreeMap;

@@ -80,6 +80,7 @@ pub use hold::{HoldError, HoldOrder, LegalHoldInForce};
 // Erasing people.
 pub use erasure::file_ledger::FileErasureLedger;
 pub use erasure::ledger::{ErasedSubject, ErasureLedger, LedgerError, LedgerPage};
+pub use erasure::left::ErasureLeft;
 pub use erasure::{Erasure, ErasureError, ErasureReport, Residue};
 
 // After a restore.

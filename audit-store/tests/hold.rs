@@ -174,6 +174,15 @@ async fn an_erasure_leaves_what_is_held_until_the_last_release<T: Place>(db: T) 
     journal.append(&acme, about(PERSON, "held")).await.unwrap();
     let report = journal.erase_subject(&erasure()).await.unwrap();
     assert_eq!((report.removed, report.deferred), (2, 3));
+    let left = async |journal: &Journal<T::Db>, request: &str| {
+        let left = journal.finish_erasure("acme", request).await.unwrap();
+        let stored = journal.count_private("acme", report.subject).await.unwrap();
+        assert_eq!(stored, if request == "req-1" { left.entries } else { stored });
+        (left.entries, left.holds.into_iter().collect::<Vec<_>>())
+    };
+    let by = |hold: &str, count| (hold.to_owned(), count);
+    assert_eq!(left(&journal, "req-1").await, (3, vec![by("case-1", 2), by("case-2", 1)]));
+    assert_eq!(left(&journal, "another").await, (0, vec![]));
     let count = async |journal: &Journal<T::Db>| {
         let mut all = Vec::new();
         for seq in [1, 2, 3, 4, 7] {
@@ -194,6 +203,7 @@ async fn an_erasure_leaves_what_is_held_until_the_last_release<T: Place>(db: T) 
     let entries = journal.release_hold("acme", "case-1", dpo()).await.unwrap();
     assert_eq!(entries.len(), 2, "the release, and the erasure that it lets go on");
     assert_eq!(count(&journal).await, [1, 1, 2, 1, 1]);
+    assert_eq!(left(&journal, "req-1").await, (1, vec![by("case-2", 1)]));
     assert_eq!(fields(&journal, "acme/default", back).await, 2);
     let erased = said(&journal, "acme/default").await.pop().unwrap().1;
     let Reserved::SubjectErased { ground, request, subject, through } = erased else {
@@ -205,6 +215,7 @@ async fn an_erasure_leaves_what_is_held_until_the_last_release<T: Place>(db: T) 
 
     journal.release_hold("acme", "case-2", dpo()).await.unwrap();
     assert_eq!(count(&journal).await, [1, 1, 1, 1, 1]);
+    assert_eq!(left(&journal, "req-1").await, (0, vec![]));
     assert_eq!(db.number("SELECT count(*) FROM audit_deferred").await, 0);
     assert_eq!(verified(&journal).await.counts.erased, 5);
 }

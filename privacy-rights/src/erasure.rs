@@ -12,6 +12,8 @@ pub(crate) mod hooks;
 pub(crate) mod ledger;
 pub(crate) mod plan;
 #[cfg(any(feature = "sqlite", feature = "postgres"))]
+mod private;
+#[cfg(any(feature = "sqlite", feature = "postgres"))]
 mod replay;
 #[cfg(any(feature = "sqlite", feature = "postgres"))]
 pub(crate) mod saga;

@@ -31,6 +31,12 @@ impl HoldsInForce {
         self.holds.iter().any(|(_, scope)| scope.covers(entry.event()))
     }
 
+    /// The ids of those that keep an entry.
+    pub(crate) fn covering(&self, entry: &Entry<'_>) -> impl Iterator<Item = &str> {
+        let of = self.holds.iter().filter(|(_, scope)| scope.covers(entry.event()));
+        of.map(|(id, _)| id.as_str())
+    }
+
     /// Whether a hold of this id is among them.
     pub(crate) fn has(&self, hold: &str) -> bool {
         self.holds.iter().any(|(id, _)| id == hold)

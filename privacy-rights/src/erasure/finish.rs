@@ -54,20 +54,17 @@ impl<DB: Backend> Eraser<DB> {
             match step.kind {
                 StepKind::Source => {
                     let declaration = self.source(&step.name)?.declaration();
-                    // A crash between an erasure and its record loses the count, not the plan's.
-                    let wholly_kept = outcome.records_kept;
-                    let planned = match step.state {
-                        StepState::Done => outcome.planned.saturating_sub(wholly_kept),
-                        _ => 0,
-                    };
-                    let records = std::cmp::max(outcome.changed, planned);
                     let strategies = strategies(declaration);
-                    part.erased.push(ErasedCount::new(&step.name, records, strategies));
+                    part.erased.push(ErasedCount::new(&step.name, step.erased(), strategies));
                     kept.extend(outcome.kept.iter().cloned());
                     part.deferred = part.deferred.saturating_add(outcome.records_kept);
                 }
                 StepKind::Keys => part.keys_destroyed = outcome.keys,
-                StepKind::Journal => part.journal_entries = outcome.changed,
+                StepKind::Journal => {
+                    part.journal_entries = outcome.erased();
+                    kept.extend(outcome.kept.iter().cloned());
+                    part.deferred = part.deferred.saturating_add(outcome.records_kept);
+                }
                 StepKind::Verify => part.left = outcome.left.unwrap_or_default(),
                 StepKind::Notify => {
                     let notice = outcome.notice.clone();

@@ -12,7 +12,11 @@ use crate::erasure::saga::Eraser;
 use crate::erasure::store::{
     self, Body, ErasureState, StepKind, StepState, StoredErasure, StoredStep,
 };
+use crate::source::selection::Selection;
 use crate::source::walk::foresee_all;
+
+/// By the number of a step, how many records would go, and how many be kept.
+type Foreseen = BTreeMap<i64, (u64, u64)>;
 
 impl<DB: Backend> Eraser<DB> {
     /// Goes on with what was interrupted, and erases what a hold or a law had kept and does not keep
@@ -47,48 +51,79 @@ impl<DB: Backend> Eraser<DB> {
         let Some(stored) = self.load(request).await? else { return Ok(None) };
         match stored.state {
             ErasureState::Running => self.run(request).await.map(Some),
-            ErasureState::Deferred if self.is_due(request, &stored).await? => {
-                self.again(request, &stored).await?;
-                self.run(request).await.map(Some)
-            }
+            ErasureState::Deferred => match self.due(request, &stored).await? {
+                Some(foreseen) => {
+                    self.again(request, &stored, &foreseen).await?;
+                    self.run(request).await.map(Some)
+                }
+                None => Ok(None),
+            },
             _ => Ok(None),
         }
     }
 
-    /// Whether something that was kept would go now.
-    async fn is_due(&self, request: Uuid, stored: &StoredErasure) -> Result<bool, EraseError> {
+    /// What of that which was kept would go now, by step; none if nothing would.
+    async fn due(
+        &self,
+        request: Uuid,
+        stored: &StoredErasure,
+    ) -> Result<Option<Foreseen>, EraseError> {
         let person = self.person(&stored.body).await?;
-        let now = self.step_of(request);
-        let permit = self.permit_of(&person, &stored.body.refs);
+        let (mut foreseen, mut is_due) = (Foreseen::new(), false);
         for step in stored.steps.iter().filter(|step| step.state == StepState::Deferred) {
-            if step.kind != StepKind::Source {
-                continue;
-            }
-            let (mut kept, mut in_part) = (0_u64, 0_u64);
-            let source = self.source(&step.name)?;
-            let goes = foresee_all(source, &person, &now, &*permit, |applied| {
-                for one in &applied.kept {
-                    kept = kept.saturating_add(1);
-                    in_part = in_part.saturating_add(u64::from(!one.fields.is_empty()));
+            match step.kind {
+                StepKind::Source => {
+                    let (goes, kept) = self.foresee(request, stored, step, &person).await?;
+                    foreseen.insert(step.number, (goes, kept));
+                    // One that waits for the others is due when they are.
+                    is_due |= !step.waits() && (goes > 0 || kept < step.outcome.records_kept);
                 }
-            });
-            let goes = goes.await?.saturating_sub(in_part);
-            if goes > 0 || kept < step.outcome.records_kept {
-                return Ok(true);
+                StepKind::Journal => is_due |= self.is_journal_due(request, step).await?,
+                _ => {}
             }
         }
-        Ok(false)
+        Ok(is_due.then_some(foreseen))
+    }
+
+    /// How many records of a source would go as a whole or be kept.
+    async fn foresee(
+        &self,
+        request: Uuid,
+        stored: &StoredErasure,
+        step: &StoredStep,
+        person: &Selection,
+    ) -> Result<(u64, u64), EraseError> {
+        let permit = self.permit_of(person, &stored.refs());
+        let (mut kept, mut in_part) = (0_u64, 0_u64);
+        let source = self.source(&step.name)?;
+        let now = self.step_of(request);
+        let goes = foresee_all(source, person, &now, &*permit, |applied| {
+            for one in &applied.kept {
+                kept = kept.saturating_add(1);
+                in_part = in_part.saturating_add(u64::from(!one.fields.is_empty()));
+            }
+        });
+        Ok((goes.await?.saturating_sub(in_part), kept))
     }
 
     /// Has the deferred steps, and what follows from them, done again.
-    async fn again(&self, request: Uuid, stored: &StoredErasure) -> Result<(), EraseError> {
+    async fn again(
+        &self,
+        request: Uuid,
+        stored: &StoredErasure,
+        foreseen: &Foreseen,
+    ) -> Result<(), EraseError> {
         let mut tx = self.desk.journal.begin().await?;
         store::set_state::<DB>(&mut tx, request, stored.state, ErasureState::Running).await?;
         store::lease::<DB>(&mut tx, (self.tenant(), request), &stored.body.tokens).await?;
         for old in &stored.steps {
             let follows = matches!(old.kind, StepKind::Verify | StepKind::Certify | StepKind::Sign);
             if follows || old.state == StepState::Deferred {
-                let new = StoredStep { state: StepState::Pending, attempts: 0, ..old.clone() };
+                let mut new = StoredStep { state: StepState::Pending, attempts: 0, ..old.clone() };
+                if let Some((goes, kept)) = foreseen.get(&old.number) {
+                    new.outcome.planned = old.erased().saturating_add(*goes);
+                    new.outcome.planned_kept = *kept;
+                }
                 store::change::<DB>(&mut tx, request, old, &new).await?;
             }
         }
@@ -155,11 +190,40 @@ impl<DB: Backend> Eraser<DB> {
         let request = note.request;
         let ErasureNote { at, ground, identity, plan, refs, tokens, vault, .. } = note;
         let body = Body { at, ground, identity, plan, refs, tokens, vault };
+        let (state, certificate) = (ErasureState::Running, None);
+        let mut stored = StoredErasure { state, body, certificate, steps: self.steps() };
+        let foreseen = self.foresee_again(request, &stored).await?;
+        for (step, (goes, kept)) in stored.steps.iter_mut().zip(foreseen) {
+            (step.outcome.planned, step.outcome.planned_kept) = (goes, kept);
+        }
+        let StoredErasure { body, steps, .. } = stored;
         let mut tx = self.desk.journal.begin().await?;
-        store::insert::<DB>(&mut tx, (self.tenant(), request), &body, &self.steps()).await?;
+        store::insert::<DB>(&mut tx, (self.tenant(), request), &body, &steps).await?;
         self.record_replay(&mut tx, request).await?;
         tx.commit().await?;
         Ok(())
+    }
+
+    /// What each step of a forgotten erasure finds. A source that does not answer is counted when it
+    /// does.
+    async fn foresee_again(
+        &self,
+        request: Uuid,
+        stored: &StoredErasure,
+    ) -> Result<Vec<(u64, u64)>, EraseError> {
+        let person = self.person(&stored.body).await?;
+        let mut foreseen = Vec::with_capacity(stored.steps.len());
+        for step in &stored.steps {
+            foreseen.push(match step.kind {
+                StepKind::Source => match self.foresee(request, stored, step, &person).await {
+                    Err(EraseError::Source(_)) => (0, 0),
+                    found => found?,
+                },
+                StepKind::Journal => (self.in_journal(&stored.body.refs).await?, 0),
+                _ => (0, 0),
+            });
+        }
+        Ok(foreseen)
     }
 
     /// Has all steps of an erasure done again.
@@ -170,7 +234,10 @@ impl<DB: Backend> Eraser<DB> {
         }
         store::lease::<DB>(&mut tx, (self.tenant(), request), &stored.body.tokens).await?;
         for old in &stored.steps {
-            let new = StoredStep { state: StepState::Pending, attempts: 0, ..old.clone() };
+            let mut new = StoredStep { state: StepState::Pending, attempts: 0, ..old.clone() };
+            // What a backup brings back is erased again, and counts once.
+            new.outcome.expect(0);
+            new.outcome.changed = 0;
             store::change::<DB>(&mut tx, request, old, &new).await?;
         }
         self.record_replay(&mut tx, request).await?;

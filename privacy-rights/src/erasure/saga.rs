@@ -13,7 +13,7 @@ use crate::erasure::blocker::Blocker;
 use crate::erasure::error::EraseError;
 use crate::erasure::hooks::{KeyDestroyer, Notifier, Revocation};
 use crate::erasure::ledger::NoteLedger;
-use crate::erasure::plan::ErasurePlan;
+use crate::erasure::plan::{ErasurePlan, PlannedSource};
 use crate::erasure::store::{
     self, Body, ErasureState, Outcome, StepKind, StepState, StoredErasure, StoredStep,
 };
@@ -267,9 +267,17 @@ impl<DB: Backend> Eraser<DB> {
         };
         let mut steps = self.steps();
         self.may_be_certified(request, &body, &steps)?;
-        for step in steps.iter_mut().filter(|step| step.kind == StepKind::Source) {
+        for step in &mut steps {
             let planned = plan.sources.iter().find(|source| source.source == step.name);
-            step.outcome.planned = planned.map_or(0, |planned| planned.erased);
+            let kept = |one: &PlannedSource| one.kept.iter().map(|kept| kept.records).sum();
+            match step.kind {
+                StepKind::Source => {
+                    step.outcome.planned = planned.map_or(0, |planned| planned.erased);
+                    step.outcome.planned_kept = planned.map_or(0, kept);
+                }
+                StepKind::Journal => step.outcome.planned = self.in_journal(&body.refs).await?,
+                _ => {}
+            }
         }
         let mut tx = self.desk.journal.begin().await?;
         store::insert::<DB>(&mut tx, (self.tenant(), request), &body, &steps).await?;
@@ -281,7 +289,7 @@ impl<DB: Backend> Eraser<DB> {
     }
 
     /// The pseudonyms that the person has in the journal, which forgets whose they were.
-    async fn refs(&self, person: &Selection) -> Result<Vec<SubjectRef>, EraseError> {
+    pub(super) async fn refs(&self, person: &Selection) -> Result<Vec<SubjectRef>, EraseError> {
         let mut refs = Vec::new();
         let Some(kind) = &self.journal_subject else { return Ok(refs) };
         let mut tx = self.desk.journal.begin().await?;
@@ -301,6 +309,10 @@ impl<DB: Backend> Eraser<DB> {
         let mut permit = HoldPermit::new(self.desk.journal.clone(), self.tenant());
         for subject in refs {
             permit = permit.subject_ref(*subject);
+        }
+        // A hold may have given the person a pseudonym since.
+        for subject in self.journal_subject.iter().flat_map(|kind| person.values(kind)) {
+            permit = permit.subject(subject);
         }
         for identifier in person.identifiers() {
             permit = permit.target(Target::new(identifier.kind(), identifier.value()));

@@ -23,7 +23,7 @@ use crate::source::selection::Selection;
 use crate::source::walk::apply_all;
 
 /// What came of a step: where it is, and what it did.
-type Done = (StepState, Outcome);
+pub(super) type Done = (StepState, Outcome);
 
 impl<DB: Backend> Eraser<DB> {
     /// Does a step and records it.
@@ -43,7 +43,7 @@ impl<DB: Backend> Eraser<DB> {
             .map_err(EraseError::from),
             StepKind::Source => self.erase_source(request, stored, step, &person).await,
             StepKind::Keys => self.destroy_keys(stored, &person).await,
-            StepKind::Journal => self.erase_journal(request, stored, &person).await,
+            StepKind::Journal => self.erase_journal(request, stored, step, &person).await,
             StepKind::Verify => return self.verify(request, stored, step, &person).await,
             StepKind::Notify => self.tell(request, step, &person).await,
             StepKind::Certify => return self.certify(request, stored, step).await,
@@ -153,18 +153,17 @@ impl<DB: Backend> Eraser<DB> {
             }
         };
         let now = self.step_of(request);
-        let permit = self.permit_of(person, &stored.body.refs);
+        let permit = self.permit_of(person, &stored.refs());
         let changed = apply_all(source, person, &now, &*permit, each).await?;
         let kept = kept
             .into_iter()
             .map(|((ground, until), records)| KeptCount::new(&step.name, ground, until, records));
         let outcome = Outcome {
-            planned: step.outcome.planned,
             changed: step.outcome.changed.saturating_add(changed),
             kept: kept.collect(),
             held,
             records_kept,
-            ..Outcome::default()
+            ..step.outcome.clone()
         };
         let state = if outcome.records_kept == 0 { StepState::Done } else { StepState::Deferred };
         Ok((state, outcome))
@@ -177,37 +176,12 @@ impl<DB: Backend> Eraser<DB> {
         person: &Selection,
     ) -> Result<Done, EraseError> {
         let Some(keys) = &self.keys else { return Ok(plain(())) };
-        if stored.steps.iter().any(|step| step.outcome.records_kept > 0) {
+        let keeps = |step: &StoredStep| step.outcome.records_kept > 0;
+        if stored.steps.iter().any(|step| step.kind == StepKind::Source && keeps(step)) {
             return Ok((StepState::Deferred, Outcome::default()));
         }
         let keys = keys.destroy(self.tenant(), person).await?;
         Ok((StepState::Done, Outcome { keys, ..Outcome::default() }))
-    }
-
-    async fn erase_journal(
-        &self,
-        request: Uuid,
-        stored: &StoredErasure,
-        person: &Selection,
-    ) -> Result<Done, EraseError> {
-        let mut changed = 0_u64;
-        let Some(kind) = &self.journal_subject else { return Ok(plain(())) };
-        for subject in person.values(kind) {
-            let erasure = audit_store::Erasure::new(
-                self.tenant(),
-                subject,
-                Actor::system("privacy-rights"),
-                &stored.body.ground,
-                request.to_string(),
-            );
-            match self.desk.journal.erase_subject(&erasure).await {
-                Ok(report) => changed = changed.saturating_add(report.removed),
-                // It knows nobody of that id, or does not any more.
-                Err(audit_store::ErasureError::UnknownSubject) => {}
-                Err(error) => return Err(error.into()),
-            }
-        }
-        Ok((StepState::Done, Outcome { changed, ..Outcome::default() }))
     }
 
     /// Counts what is left. What came while the erasure ran is erased again, some times.
@@ -224,15 +198,24 @@ impl<DB: Backend> Eraser<DB> {
             let found = self.source(&other.name)?.remaining(person, &now).await?;
             let mut explained = found.kept_by_law.saturating_add(other.outcome.held);
             // A root that waits for others waits as a whole.
-            if other.state == StepState::Deferred && other.outcome.records_kept == 0 {
+            if other.waits() {
                 explained = found.records;
             }
             explained = std::cmp::min(explained, found.records);
             if explained < found.records {
-                again.push(other);
+                again.push((other, found.records.saturating_sub(explained)));
             }
             left.records = left.records.saturating_add(found.records);
             left.explained = left.explained.saturating_add(explained);
+        }
+        // Who comes back later is somebody new to the journal, and no business of this erasure's.
+        let journal = stored.steps.iter().find(|step| step.kind == StepKind::Journal);
+        if let (Some(journal), None) = (journal, &stored.certificate) {
+            let entries = self.in_journal(&self.refs(person).await?).await?;
+            left.records = left.records.saturating_add(entries);
+            if entries > 0 {
+                again.push((journal, entries));
+            }
         }
         let attempts = step.attempts.saturating_add(1);
         let outcome = Outcome { left: Some(left), ..Outcome::default() };
@@ -242,18 +225,14 @@ impl<DB: Backend> Eraser<DB> {
             false => StepState::Pending,
         };
         let new = StoredStep { state, attempts, outcome, ..step.clone() };
-        let repeated: Vec<StoredStep> = if state == StepState::Done {
-            Vec::new()
-        } else {
-            let pending = |old: &&StoredStep| StoredStep {
-                state: StepState::Pending,
-                attempts: 0,
-                ..(*old).clone()
-            };
-            again.iter().map(pending).collect()
+        let pending = |(old, more): &(&StoredStep, u64)| {
+            let mut new = StoredStep { state: StepState::Pending, attempts: 0, ..(*old).clone() };
+            new.outcome.expect(*more);
+            new
         };
+        let repeated: Vec<StoredStep> = again.iter().map(pending).collect();
         let mut changes = vec![(step, &new)];
-        changes.extend(again.iter().copied().zip(&repeated));
+        changes.extend(again.iter().map(|(old, _)| *old).zip(&repeated));
         self.persist(request, &changes).await
     }
 
@@ -336,12 +315,12 @@ impl<DB: Backend> Eraser<DB> {
     }
 }
 
-fn plain(_done: ()) -> Done {
+pub(super) fn plain(_done: ()) -> Done {
     (StepState::Done, Outcome::default())
 }
 
 /// A ground as a certificate can say it.
-fn printable(ground: &str) -> String {
+pub(super) fn printable(ground: &str) -> String {
     let mut text: String = ground.chars().filter(|character| !character.is_control()).collect();
     text.truncate(text.floor_char_boundary(MAX_NAME));
     if text.trim().is_empty() { "not named".to_owned() } else { text }

@@ -82,6 +82,8 @@ fn of_word<T: serde::de::DeserializeOwned>(word: String) -> Result<T, EraseError
 pub(crate) struct Outcome {
     /// Records that were there to be erased when the erasure was intended.
     pub(crate) planned: u64,
+    /// Records that were then foreseen to be kept.
+    pub(crate) planned_kept: u64,
     /// Records that were erased, or entries of the journal.
     pub(crate) changed: u64,
     pub(crate) kept: Vec<KeptCount>,
@@ -93,6 +95,23 @@ pub(crate) struct Outcome {
     pub(crate) left: Option<LeftCount>,
     pub(crate) notice: Option<NoticeOutcome>,
     pub(crate) certificate: Option<String>,
+    /// Pseudonyms of the person that the journal has given since the erasure was intended.
+    pub(crate) refs: Vec<SubjectRef>,
+}
+
+impl Outcome {
+    /// How many records were erased. A crash between an erasure and its record loses the count, and
+    /// not what was planned, less what is kept beyond that.
+    pub(crate) fn erased(&self) -> u64 {
+        let unplanned = self.records_kept.saturating_sub(self.planned_kept);
+        std::cmp::max(self.changed, self.planned.saturating_sub(unplanned))
+    }
+
+    /// What was erased by now, and so many more, is what will have been erased.
+    pub(crate) fn expect(&mut self, more: u64) {
+        let unplanned = self.records_kept.saturating_sub(self.planned_kept);
+        self.planned = self.erased().saturating_add(unplanned).saturating_add(more);
+    }
 }
 
 /// A step with its state.
@@ -104,6 +123,20 @@ pub(crate) struct StoredStep {
     pub(crate) state: StepState,
     pub(crate) attempts: i64,
     pub(crate) outcome: Outcome,
+}
+
+impl StoredStep {
+    /// Whether it is the root of the records, which waits as a whole for what others keep.
+    pub(crate) fn waits(&self) -> bool {
+        self.kind == StepKind::Source
+            && self.state == StepState::Deferred
+            && self.outcome.records_kept == 0
+    }
+
+    /// How many records were erased by now, of a step that was carried out.
+    pub(crate) fn erased(&self) -> u64 {
+        if self.waits() { self.outcome.changed } else { self.outcome.erased() }
+    }
 }
 
 /// What does not change about an erasure.
@@ -123,6 +156,14 @@ pub(crate) struct StoredErasure {
     pub(crate) body: Body,
     pub(crate) certificate: Option<String>,
     pub(crate) steps: Vec<StoredStep>,
+}
+
+impl StoredErasure {
+    /// All pseudonyms that the person had in the journal, which forgets whose they were.
+    pub(crate) fn refs(&self) -> Vec<SubjectRef> {
+        let since = self.steps.iter().flat_map(|step| &step.outcome.refs);
+        self.body.refs.iter().chain(since).copied().collect()
+    }
 }
 
 pub(crate) async fn insert<DB: Backend>(

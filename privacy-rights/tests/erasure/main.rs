@@ -9,6 +9,7 @@
 
 mod certificate;
 mod plan;
+mod private;
 mod replay;
 mod saga;
 mod shop;

@@ -3,7 +3,7 @@
 use std::sync::atomic::{AtomicUsize, Ordering};
 use std::sync::{Arc, Mutex};
 
-use audit_core::{Actor, SigningKey, Target};
+use audit_core::{Actor, Target};
 use audit_store::HoldOrder;
 use crypto_fields::{DataKey, KeyId, Purpose, SecretKey};
 use privacy_rights::{
@@ -17,7 +17,7 @@ use uuid::Uuid;
 
 use crate::behaviours;
 use crate::shop::{Shop, ann, person, rows, run, shop_in};
-use crate::world::{Home, World, clerk, world};
+use crate::world::{Home, World, clerk, key, world};
 
 /// What the hooks were asked, in order.
 pub(crate) type Calls = Arc<Mutex<Vec<String>>>;
@@ -127,10 +127,6 @@ pub(crate) struct Scene<DB: Backend + crypto_fields::Backend> {
     pub(crate) folder: tempfile::TempDir,
 }
 
-pub(crate) fn key() -> SigningKey {
-    SigningKey::from_seed("audit.example.com", &[7; 32]).unwrap()
-}
-
 pub(crate) fn tokens() -> SuppressionTokens {
     let secret = SecretKey::from_slice(&[5; 32]).unwrap();
     let key = DataKey::from_parts(KeyId::new(1).unwrap(), Purpose::BlindIndex, secret);
@@ -143,7 +139,13 @@ pub(crate) async fn scene<T: Home>(db: &T) -> Scene<T::Db>
 where
     for<'c> &'c sqlx::Pool<T::Db>: sqlx::Executor<'c, Database = T::Db>,
 {
-    let world = world(db).await;
+    scene_in(world(db).await).await
+}
+
+pub(crate) async fn scene_in<DB: Backend + crypto_fields::Backend>(world: World<DB>) -> Scene<DB>
+where
+    for<'c> &'c sqlx::Pool<DB>: sqlx::Executor<'c, Database = DB>,
+{
     let shop = shop_in(world.pool.clone()).await;
     Scene { world, shop, calls: Calls::default(), folder: tempfile::tempdir().unwrap() }
 }
@@ -154,7 +156,10 @@ impl<DB: Backend + crypto_fields::Backend> Scene<DB> {
         self.eraser_over(self.shop.sources()).await
     }
 
-    async fn eraser_over(&self, sources: Vec<Arc<dyn PersonalDataSource>>) -> Eraser<DB> {
+    pub(crate) async fn eraser_over(
+        &self,
+        sources: Vec<Arc<dyn PersonalDataSource>>,
+    ) -> Eraser<DB> {
         let World { journal, pool, options, .. } = &self.world;
         let desk = Desk::open(journal.clone(), pool.clone(), options.clone()).await.unwrap();
         let hooks = || Arc::new(Hooks(self.calls.clone()));
@@ -180,7 +185,11 @@ impl<DB: Backend + crypto_fields::Backend> Scene<DB> {
     }
 
     pub(crate) async fn begun(&self) -> Uuid {
-        let id = self.approved(ann()).await;
+        self.begun_of(ann()).await
+    }
+
+    pub(crate) async fn begun_of(&self, who: Selection) -> Uuid {
+        let id = self.approved(who).await;
         self.eraser().await.begin(id, GROUND, clerk()).await.unwrap();
         id
     }
@@ -194,7 +203,7 @@ impl<DB: Backend + crypto_fields::Backend> Scene<DB> {
         part.clone()
     }
 
-    async fn state(&self, id: Uuid) -> RequestState {
+    pub(crate) async fn state(&self, id: Uuid) -> RequestState {
         self.world.desk.request(id).await.unwrap().state()
     }
 }

@@ -4,8 +4,11 @@
 use std::sync::Arc;
 use std::time::Duration;
 
-use audit_core::{Actor, ChainId, JournalName, ManualClock, SigningKey, Timestamp};
-use audit_store::{Journal, JournalOptions, PgJournal, SqliteJournal};
+use audit_core::{
+    Actor, AuditorPolicy, ChainId, JournalName, ManualClock, SigningKey, Timestamp,
+    VerificationReport,
+};
+use audit_store::{Journal, JournalOptions, PgJournal, SqliteJournal, VerifyOptions};
 use crypto_fields::{
     CachePolicy, CredentialKeys, DataKey, EpochKeys, KeyEncryptionKey, KeyStore, Purpose,
     SubjectKeys,
@@ -55,6 +58,11 @@ pub(crate) fn clerk() -> Actor {
     Actor::user("usr_7")
 }
 
+/// The key of the journal.
+pub(crate) fn key() -> SigningKey {
+    SigningKey::from_seed("audit.example.com", &[7; 32]).unwrap()
+}
+
 /// On 11 June 2026 in Brussels.
 pub(crate) async fn world<T: Home>(db: &T) -> World<T::Db> {
     world_of(db, |options, _| options).await
@@ -75,9 +83,8 @@ pub(crate) async fn world_of<T: Home>(
     let policy = CachePolicy::new(100, Duration::from_secs(300));
     let keys = Arc::new(SubjectKeys::new(store, EpochKeys::new(epoch), policy, keys_clock));
 
-    let key = SigningKey::from_seed("audit.example.com", &[7; 32]).unwrap();
     let options = JournalOptions::new(JournalName::new("audit.example.com").unwrap())
-        .signer(key)
+        .signer(key())
         .clock(clock.clone());
     let options = change(options, &keys);
     let journal = T::journal(pool.clone(), &options).await;
@@ -92,6 +99,15 @@ pub(crate) async fn world_of<T: Home>(
 }
 
 impl<DB: Backend + crypto_fields::Backend> World<DB> {
+    /// That nothing is wrong with the journal.
+    pub(crate) async fn verified(&self) -> VerificationReport {
+        let policy = AuditorPolicy::new([key().verifier().clone()]);
+        let report = self.journal.verify(&VerifyOptions::new(policy)).await.unwrap();
+        let findings: Vec<_> = report.findings().collect();
+        assert!(findings.is_empty(), "{findings:#?}");
+        report
+    }
+
     /// The actions of the journal, without those of the chain itself.
     pub(crate) async fn actions(&self) -> Vec<String> {
         let query = audit_store::Query::new(&chain());
