@@ -150,7 +150,7 @@ behaviours! {
             let (note, customer, text) = &sealed[at];
             let subject = SubjectId::new((*customer).to_owned()).unwrap();
             let key = keys.opening(&tenant(), &subject, Purpose::Seal).await?;
-            let place = RowContext::new(&key, tenant(), RowKey::text(*note).unwrap());
+            let place = RowContext::new(&key, tenant(), RowKey::text(note).unwrap());
             let text = SealedText::<String>::from_text(text.clone());
             Ok::<_, SubjectKeyError>(cipher.open_text(&place.subject(subject), &text).unwrap())
         };
