@@ -33,8 +33,8 @@ impl LegalHold {
     ///
     /// # Errors
     ///
-    /// [`LegalHoldError`] where the id, the matter, or the type or id of a target is empty, has
-    /// more than 256 bytes or a control character.
+    /// [`LegalHoldError`] where the id, the matter, or the type or id of a target is empty or has
+    /// more than 256 bytes, or the id or the matter has a control character.
     pub fn new(
         id: impl Into<String>,
         matter: impl Into<String>,
@@ -44,8 +44,9 @@ impl LegalHold {
         check("id", &hold.id)?;
         check("matter", &hold.matter)?;
         if let HoldScope::Target { kind, id } = &hold.scope {
-            check("target's type", kind)?;
-            check("target's id", id)?;
+            // Whatever an event may name can be held.
+            length("target's type", kind)?;
+            length("target's id", id)?;
         }
         Ok(hold)
     }
@@ -83,10 +84,15 @@ impl HoldScope {
     }
 }
 
-fn check(what: &'static str, text: &str) -> Result<(), LegalHoldError> {
+fn length(what: &'static str, text: &str) -> Result<(), LegalHoldError> {
     if text.is_empty() || text.len() > MAX_NAME {
         return Err(LegalHoldError::Length { what, bytes: text.len(), limit: MAX_NAME });
     }
+    Ok(())
+}
+
+fn check(what: &'static str, text: &str) -> Result<(), LegalHoldError> {
+    length(what, text)?;
     if text.chars().any(char::is_control) {
         return Err(LegalHoldError::Control { what });
     }
@@ -184,6 +190,7 @@ mod tests {
     fn a_hold_names_what_it_is_for() {
         let target = |kind: &str, id: &str| HoldScope::Target { kind: kind.into(), id: id.into() };
         assert!(LegalHold::new("h", "m", target("invoice", "7")).is_ok());
+        assert!(LegalHold::new("h", "m", target("record", "what\tan event may name")).is_ok());
         assert!(LegalHold::new("h".repeat(256), "m", HoldScope::Chain).is_ok());
         let length = |what, bytes| Err(LegalHoldError::Length { what, bytes, limit: 256 });
         for (id, matter, scope, error) in [
