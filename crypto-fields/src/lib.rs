@@ -214,7 +214,7 @@ pub use backend::{
     error::{DatabaseError, DatabaseErrorKind},
 };
 #[cfg(any(feature = "postgres", feature = "sqlite"))]
-pub use store::{KeyStore, error::StoreError, migrate::migrations};
+pub use store::{KeyStore, error::StoreError, migrate::migrations, tenants::DestroyedKeys};
 
 // Rotation over tables.
 #[cfg(any(feature = "postgres", feature = "sqlite"))]

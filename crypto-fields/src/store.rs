@@ -4,6 +4,7 @@ pub(crate) mod error;
 mod keys;
 pub(crate) mod migrate;
 mod subjects;
+pub(crate) mod tenants;
 
 use std::fmt;
 
@@ -18,6 +19,7 @@ use crate::keyset::record::KeyRecord;
 use crate::keyset::state::KeyState;
 use crate::subject_key::store::SubjectKeyRecord;
 use error::StoreError;
+use tenants::DestroyedKeys;
 
 /// Wrapped keys in a database, which may be the host's or one of its own.
 ///
@@ -158,6 +160,43 @@ impl<DB: Backend> KeyStore<DB> {
         at: Timestamp,
     ) -> Result<Vec<SubjectKeyRecord>, StoreError> {
         subjects::destroy::<DB>(&mut *tx, tenant, subject, at).await
+    }
+
+    /// Destroys every key of a tenant that has gone, whatever is sealed under them: the keysets and
+    /// the keys of all of its data subjects, in batches, each in a transaction of its own. Their
+    /// records stay, and stay destroyed; `reference` is the host's (an entry of its journal).
+    ///
+    /// From then on nothing opens what was sealed for the tenant, in no backup that does not hold
+    /// the keys as well. A process that has loaded a keyset keeps it until it loads it again. What
+    /// was cut off is gone on with by the same call; keys that were destroyed before are not counted.
+    ///
+    /// As with [`destroy`](Self::destroy), older versions of the rows last in write-ahead logs until
+    /// the next checkpoint, in PostgreSQL's files until VACUUM, and in backups.
+    ///
+    /// # Errors
+    ///
+    /// [`StoreError::NoTenant`] for [`TenantId::SINGLE`]: that is everybody. Nothing was changed.
+    /// [`StoreError::Database`]: what was destroyed before is.
+    pub async fn destroy_tenant(
+        &self,
+        tenant: &TenantId,
+        at: Timestamp,
+        reference: Option<&str>,
+    ) -> Result<DestroyedKeys, StoreError> {
+        if *tenant == TenantId::SINGLE {
+            return Err(StoreError::NoTenant);
+        }
+        tenants::destroy::<DB>(&self.pool, tenant, at, reference).await
+    }
+
+    /// How many keys of a tenant are not destroyed.
+    ///
+    /// # Errors
+    ///
+    /// [`StoreError::Database`].
+    pub async fn live_keys(&self, tenant: &TenantId) -> Result<u64, StoreError> {
+        let mut conn = self.pool.acquire().await?;
+        tenants::live::<DB>(&mut conn, tenant).await
     }
 }
 

@@ -27,6 +27,9 @@ pub enum StoreError {
         /// The migration's number.
         version: i64,
     },
+    /// All keys of a tenant were to be destroyed, and none was named.
+    #[error("no tenant is named whose keys are to be destroyed")]
+    NoTenant,
     /// What was to be stored is too short to be wrapped, or says to be wrapped by itself: a root
     /// key has no place in the database whose keys it wraps.
     #[error("the key {key} is not wrapped, and is not stored")]
