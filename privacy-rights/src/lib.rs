@@ -7,7 +7,8 @@
 //! - the data map: [`DataMap`] holds what a host declares of the personal data it keeps, and
 //!   `assert_covered` fails a test when a table of a person's data is not declared;
 //! - sources: [`PersonalDataSource`] finds, reads and erases what is a person's, in tables
-//!   (`SqlSource`), in object stores (`ObjectSource`) or wherever else the host has it;
+//!   (`SqlSource`), in object stores (`ObjectSource`), in the journal itself (`JournalSource`, to read
+//!   only) or wherever else the host has it;
 //! - registers: the records of processing that follow from the map, breaches with their clock,
 //!   consents, objections and restrictions, disclosures, backups, each as a [`Register`] that is
 //!   exported as CSV, JSON or a page to read;
@@ -73,6 +74,8 @@ pub use data_map::{DataMap, DataMapBuilder};
 pub use source::error::SourceError;
 #[cfg(any(feature = "sqlite", feature = "postgres"))]
 pub use source::hold::HoldPermit;
+#[cfg(any(feature = "sqlite", feature = "postgres"))]
+pub use source::journal::{JournalSource, JournalSourceError, journal_declaration};
 #[cfg(feature = "object-store")]
 pub use source::object::{ObjectSource, PrefixError};
 pub use source::permit::{Connection, Item, NothingIsHeld, Permit, Reason, Until};

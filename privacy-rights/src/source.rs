@@ -11,6 +11,8 @@ use crate::source::selection::{Identifier, Selection};
 pub(crate) mod error;
 #[cfg(any(feature = "sqlite", feature = "postgres"))]
 pub(crate) mod hold;
+#[cfg(any(feature = "sqlite", feature = "postgres"))]
+pub(crate) mod journal;
 #[cfg(feature = "object-store")]
 pub(crate) mod object;
 pub(crate) mod permit;
@@ -27,7 +29,7 @@ use error::SourceError;
 pub type BoxFuture<'a, T> = Pin<Box<dyn Future<Output = T> + Send + 'a>>;
 
 /// One place where personal data lives. For a table `SqlSource` is one already; for the objects
-/// under a prefix of an object store, `ObjectSource`.
+/// under a prefix of an object store, `ObjectSource`; for the journal itself, `JournalSource`.
 ///
 /// Whatever it is asked, it is asked for a [`Selection`], so that what is exported, erased and
 /// counted afterwards is the same. An identifier of a kind that it does not know selects nothing.

@@ -61,6 +61,11 @@ pub(super) async fn make(
     signer: &dyn DocumentSigner,
 ) -> Result<FinishedBundle, AccessError> {
     let mut sources = by_name(&bundle)?;
+    if bundle.activity.is_some()
+        && let Some(journal) = bundle.map.sources().iter().find(|of| is_journal(of.storage()))
+    {
+        return Err(AccessError::Twice { source_name: journal.name().to_owned() });
+    }
     let mut work = Work {
         dir: work_dir(workshop)?,
         files: Vec::new(),
@@ -100,6 +105,11 @@ pub(super) async fn make(
         (work, entries) = (after, Some(count));
     }
     finish(bundle, work, entries, signer).await
+}
+
+/// Whether a source is the journal: then its entries are not given beside it again.
+fn is_journal(storage: &Storage) -> bool {
+    matches!(storage, Storage::Other { name } if name == Storage::JOURNAL)
 }
 
 /// The sources that were given, each as it is declared in the map.

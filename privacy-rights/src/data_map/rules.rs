@@ -165,6 +165,8 @@ pub enum ErasureStrategy {
     Shred,
     /// A keyed pseudonym in its place. It is still personal data, of whoever has the key.
     Pseudonymise,
+    /// It stays, on that ground (GDPR Art. 17(3)): no erasure changes it.
+    Retain(String),
 }
 
 impl ErasureStrategy {
@@ -195,6 +197,7 @@ impl fmt::Display for ErasureStrategy {
             Self::Null => "set to NULL",
             Self::Shred => "its key destroyed",
             Self::Pseudonymise => "pseudonymised",
+            Self::Retain(_) => "kept",
         })
     }
 }

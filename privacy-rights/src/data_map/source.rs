@@ -32,6 +32,9 @@ pub enum Storage {
 }
 
 impl Storage {
+    /// The name of the audit journal as a place ([`Other`](Self::Other)).
+    pub const JOURNAL: &'static str = "audit journal";
+
     /// A table, with the column that names a row.
     ///
     /// # Errors

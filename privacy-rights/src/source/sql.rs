@@ -30,7 +30,8 @@ mod statement;
 /// - `Anonymise` writes a token, `anon-` and random-looking digits that derive from the step and
 ///   the row's key and from nothing that was there; into text columns only.
 /// - `Delete` deletes the row, `Null` and `Detach` set the column to NULL, `Mask` writes the text.
-/// - `Shred` does nothing here: the value lies sealed, and its key is destroyed elsewhere.
+/// - `Shred` does nothing here: the value lies sealed, and its key is destroyed elsewhere. Nor does
+///   `Retain`: what stays on a ground is nothing that is left to erase.
 /// - `Pseudonymise` is refused: it needs a key that a table does not have.
 ///
 /// Pages come in the order of the key, which should be the table's primary key; an index on the

@@ -39,7 +39,7 @@ pub(super) struct FieldPlan {
 impl FieldPlan {
     /// Whether an erasure does nothing to the column here.
     pub(super) const fn is_left_alone(&self) -> bool {
-        matches!(self.strategy, ErasureStrategy::Shred)
+        matches!(self.strategy, ErasureStrategy::Shred | ErasureStrategy::Retain(_))
     }
 }
 

@@ -96,8 +96,10 @@ impl Statement {
                 ErasureStrategy::Anonymise => {
                     any.push(format!("({column} IS NOT NULL AND {column} NOT LIKE '{TOKEN}%')"));
                 }
-                // Of the last two there is nothing to see in the column.
-                ErasureStrategy::Shred | ErasureStrategy::Pseudonymise => {}
+                // Of these there is nothing to see in the column.
+                ErasureStrategy::Shred
+                | ErasureStrategy::Pseudonymise
+                | ErasureStrategy::Retain(_) => {}
             }
         }
         if any.is_empty() {

@@ -1,0 +1,13 @@
+//! The journal as a source, and the end of a tenant.
+#![allow(
+    clippy::unwrap_used,
+    clippy::panic,
+    clippy::indexing_slicing,
+    clippy::arithmetic_side_effects,
+    reason = "tests"
+)]
+
+mod journal;
+#[path = "../support/mod.rs"]
+mod support;
+mod world;
