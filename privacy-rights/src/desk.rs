@@ -11,12 +11,14 @@ use uuid::Uuid;
 
 use crate::backend::Backend;
 use crate::clock::due::{Due, Place};
+use crate::clock::period::Period;
 use crate::clock::regime::{Duty, Regime};
 use crate::clock::rule::Rule;
 use crate::request::Request;
 use crate::request::event::{RefusalReason, RequestEvent, Requester, Right};
 use crate::source::selection::Selection;
 
+pub(crate) mod backup;
 pub(crate) mod error;
 pub(crate) mod identity;
 pub(crate) mod migrate;
@@ -39,6 +41,7 @@ pub struct DeskOptions {
     pub(crate) codes: Arc<CredentialKeys>,
     pub(crate) policy: OneTimeCodePolicy,
     pub(crate) patience: std::time::Duration,
+    pub(crate) record_months: u16,
 }
 
 impl DeskOptions {
@@ -60,6 +63,7 @@ impl DeskOptions {
             codes,
             policy: OneTimeCodePolicy::default(),
             patience: std::time::Duration::from_secs(90 * 86_400),
+            record_months: 24,
         }
     }
 
@@ -75,6 +79,20 @@ impl DeskOptions {
     pub const fn waiting_for(mut self, patience: std::time::Duration) -> Self {
         self.patience = patience;
         self
+    }
+
+    /// For so many months from its end it stays known whom a request was about; 24 if nothing is
+    /// said. Then [`Desk::sweep`] forgets it.
+    #[must_use]
+    pub const fn record_months(mut self, months: u16) -> Self {
+        self.record_months = months;
+        self
+    }
+
+    /// Whether the record period is over of what ended then.
+    pub(crate) fn is_old(&self, end: Timestamp) -> bool {
+        let last = Period::Months(self.record_months).after(self.place.day(end));
+        last.is_some_and(|last| self.place.day(self.clock.now()) > last)
     }
 }
 

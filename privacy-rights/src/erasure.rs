@@ -1,6 +1,8 @@
 //! Erasure: planned, carried out step by step, and certified.
 
 #[cfg(any(feature = "sqlite", feature = "postgres"))]
+mod after;
+#[cfg(any(feature = "sqlite", feature = "postgres"))]
 mod answers;
 pub(crate) mod blocker;
 pub(crate) mod certificate;
@@ -9,6 +11,8 @@ pub(crate) mod error;
 #[cfg(any(feature = "sqlite", feature = "postgres"))]
 mod finish;
 pub(crate) mod hooks;
+#[cfg(any(feature = "sqlite", feature = "postgres"))]
+mod identity;
 pub(crate) mod ledger;
 pub(crate) mod plan;
 #[cfg(any(feature = "sqlite", feature = "postgres"))]
@@ -23,3 +27,5 @@ mod step;
 pub(crate) mod store;
 #[cfg(any(feature = "sqlite", feature = "postgres"))]
 pub(crate) mod suppression;
+#[cfg(any(feature = "sqlite", feature = "postgres"))]
+mod sweep;

@@ -114,6 +114,9 @@ fn contents(certificate: &Certificate, out: &mut impl Write) -> std::io::Result<
         Certificate::Erasure(part) => erasure(part, out),
         Certificate::Backups(part) => {
             writeln!(out, "no backup holds it since {}", part.clear_since)?;
+            if let Some(days) = part.rolling_days {
+                writeln!(out, "  declared: backups in no register are gone after {days} days")?;
+            }
             for set in &part.sets {
                 let (id, taken, gone) = (printable(&set.id), set.taken_at, set.gone_at);
                 writeln!(out, "  set {id}, taken {taken}, gone {gone}")?;

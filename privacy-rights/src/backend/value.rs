@@ -59,6 +59,15 @@ impl Fields {
         }
     }
 
+    /// The next column, an integer or NULL.
+    pub(crate) fn int_or_null(&mut self) -> sqlx::Result<Option<i64>> {
+        match self.any()? {
+            Value::Int(value) => Ok(Some(value)),
+            Value::Null => Ok(None),
+            Value::Text(_) => Err(other("an integer")),
+        }
+    }
+
     /// The next column, text or NULL.
     pub(crate) fn text_or_null(&mut self) -> sqlx::Result<Option<String>> {
         match self.any()? {

@@ -6,6 +6,7 @@ use crypto_fields::OneTimeCodeError;
 
 use crate::clock::error::ClockError;
 use crate::clock::regime::Duty;
+use crate::registers::backup::BackupError;
 use crate::request::error::TransitionError;
 use crate::source::error::SourceError;
 
@@ -15,6 +16,9 @@ use super::vault::VaultError;
 #[derive(Debug, thiserror::Error)]
 #[non_exhaustive]
 pub enum DeskError {
+    /// The register of backups does not take it.
+    #[error("the register of backups does not take it")]
+    Backup(#[from] BackupError),
     /// The deadline cannot be computed: an extension too late or twice, and the like.
     #[error("the clock has no answer")]
     Clock(#[from] ClockError),

@@ -1,16 +1,16 @@
 //! Who asks, and whom a request is about.
 
-use audit_core::{Actor, Timestamp};
+use audit_core::{Actor, Event, Outcome, Target, Timestamp};
 use crypto_fields::{OneTimeCode, OneTimeCodeState, OneTimeCodeVerdict};
 use uuid::Uuid;
 
 use crate::backend::Backend;
 use crate::desk::error::DeskError;
-use crate::desk::vault::VaultError;
+use crate::desk::vault::{VaultError, open_person, seal_person};
 use crate::desk::{Desk, store};
 use crate::request::Request;
 use crate::request::event::RequestEvent;
-use crate::source::selection::{Identifier, Selection};
+use crate::source::selection::Selection;
 
 /// What codes are for, in the words of their hash.
 const PURPOSE: &str = "privacy-rights/identity";
@@ -115,27 +115,17 @@ impl<DB: Backend> Desk<DB> {
         let stored = store::load::<DB>(&mut conn, self.tenant(), id).await?;
         drop(conn);
         let sealed = stored.identity.ok_or(VaultError::Destroyed)?;
-        let text = self.options.vault.open(self.tenant(), id, &sealed).await?;
-        let pairs: Vec<(String, String)> =
-            serde_json::from_str(&text).map_err(|_| DeskError::Damaged)?;
-        let mut person: Option<Selection> = None;
-        for (kind, value) in pairs {
-            let identifier = Identifier::new(kind, value).map_err(|_| DeskError::Damaged)?;
-            person = Some(match person {
-                None => Selection::of(identifier),
-                Some(person) => person.and(identifier).map_err(|_| DeskError::Damaged)?,
-            });
-        }
-        person.ok_or(DeskError::Damaged)
+        Ok(open_person(&*self.options.vault, (self.tenant(), id), &sealed).await?)
     }
 
     /// Forgets whom a closed request was about: its key is destroyed, in every backup of the request
-    /// at once. What was done, and when, stays.
+    /// at once (`rights.person_forgotten`). What was done, and when, stays. [`sweep`](Self::sweep)
+    /// does it when the record period is over.
     ///
     /// # Errors
     ///
     /// [`DeskError::StillOpen`], [`DeskError::Vault`], [`DeskError::Unknown`], those of the
-    /// database. Asking again goes on where it was.
+    /// database and the journal. Asking again goes on where it was.
     pub async fn forget_person(&self, id: Uuid) -> Result<(), DeskError> {
         if self.request(id).await?.state().is_open() {
             return Err(DeskError::StillOpen);
@@ -143,17 +133,22 @@ impl<DB: Backend> Desk<DB> {
         self.options.vault.destroy(self.tenant(), id).await?;
         let mut tx = self.journal.begin().await?;
         DB::wipe_what_is_overwritten(&mut tx).await?;
-        store::forget::<DB>(&mut tx, id).await?;
+        if !store::forget::<DB>(&mut tx, id).await? {
+            // It was forgotten before, and that is on record.
+            tx.rollback().await?;
+            return Ok(());
+        }
+        let entry = Event::builder("rights.person_forgotten", Actor::system("privacy-rights"))
+            .target(Target::new("rights_request", id.to_string()))
+            .outcome(Outcome::Success);
+        tx.record(&self.options.chain, entry.build()?).await?;
         tx.commit().await?;
         Ok(())
     }
 
     /// Seals whom a request is about.
     pub(super) async fn seal(&self, id: Uuid, person: &Selection) -> Result<String, DeskError> {
-        let pairs: Vec<(&str, &str)> =
-            person.identifiers().map(|one| (one.kind(), one.value())).collect();
-        let text = serde_json::to_string(&pairs).map_err(|_| DeskError::Damaged)?;
-        Ok(self.options.vault.seal(self.tenant(), id, &text).await?)
+        Ok(seal_person(&*self.options.vault, (self.tenant(), id), person).await?)
     }
 }
 

@@ -100,14 +100,29 @@ pub(super) async fn replace_code<DB: Backend>(
     }
 }
 
-/// Forgets whom a request is about.
+/// Forgets whom a request is about; whether that was known.
 pub(super) async fn forget<DB: Backend>(
     conn: &mut DB::Connection,
     id: Uuid,
-) -> Result<(), DeskError> {
-    let sql = "UPDATE privacy_request SET identity = NULL, code = NULL WHERE id = $1";
-    DB::execute(conn, fixed(sql), vec![id.to_string().into()]).await?;
-    Ok(())
+) -> Result<bool, DeskError> {
+    let sql = "UPDATE privacy_request SET identity = NULL, code = NULL
+         WHERE id = $1 AND identity IS NOT NULL";
+    Ok(DB::execute(conn, fixed(sql), vec![id.to_string().into()]).await? > 0)
+}
+
+/// Some closed requests of the tenant of which it is known whom they were about, from after one on.
+/// Those of an erasure are forgotten with it.
+pub(super) async fn remembered_ids<DB: Backend>(
+    conn: &mut DB::Connection,
+    tenant: &str,
+    after: Option<Uuid>,
+) -> Result<Vec<Uuid>, DeskError> {
+    let sql = "SELECT id FROM privacy_request r
+         WHERE tenant = $1 AND is_open = 0 AND identity IS NOT NULL AND id > $2
+             AND NOT EXISTS (SELECT 1 FROM privacy_erasure e
+                 WHERE e.request = r.id AND e.forgotten_at IS NULL)
+         ORDER BY id LIMIT 500";
+    ids::<DB>(conn, sql, tenant, after).await
 }
 
 /// Reads a request of the tenant.
@@ -141,6 +156,15 @@ pub(super) async fn open_ids<DB: Backend>(
 ) -> Result<Vec<Uuid>, DeskError> {
     let sql = "SELECT id FROM privacy_request WHERE tenant = $1 AND is_open = 1 AND id > $2
          ORDER BY id LIMIT 500";
+    ids::<DB>(conn, sql, tenant, after).await
+}
+
+async fn ids<DB: Backend>(
+    conn: &mut DB::Connection,
+    sql: &'static str,
+    tenant: &str,
+    after: Option<Uuid>,
+) -> Result<Vec<Uuid>, DeskError> {
     let after = after.map(|id| id.to_string()).unwrap_or_default();
     let mut ids = Vec::new();
     for mut row in DB::fetch(conn, fixed(sql), vec![tenant.into(), after.into()]).await? {

@@ -20,11 +20,15 @@ pub struct SweepReport {
     pub begun: Vec<Uuid>,
     /// Requests that ended because nobody answered.
     pub expired: Vec<Uuid>,
+    /// Requests that ended so long ago that it was forgotten whom they were about.
+    pub forgotten: Vec<Uuid>,
 }
 
 impl<DB: Backend> Desk<DB> {
     /// Does what is due by itself in all open requests: raises each alarm once, begins what has
-    /// cooled off, ends what nobody answers. To be called now and then, by one process or by many:
+    /// cooled off, ends what nobody answers. Of requests that ended before the record period
+    /// ([`DeskOptions::record_months`](crate::DeskOptions::record_months)) it forgets whom they were
+    /// about; of an erasure the [`Eraser`](crate::Eraser::sweep) does. To be called now and then, by one process or by many:
     /// what another has just changed is left for the next time.
     ///
     /// # Errors
@@ -37,13 +41,34 @@ impl<DB: Backend> Desk<DB> {
             let mut conn = self.pool.acquire().await?;
             let ids = store::open_ids::<DB>(&mut conn, self.tenant(), after).await?;
             drop(conn);
-            let Some(last) = ids.last() else { return Ok(report) };
+            let Some(last) = ids.last() else { break };
             after = Some(*last);
             for id in ids {
                 match self.sweep_one(id, &mut report).await {
                     // Somebody is just at it.
                     Ok(()) | Err(DeskError::Conflict | DeskError::Transition(_)) => {}
                     Err(error) => return Err(error),
+                }
+            }
+        }
+        self.sweep_closed(&mut report).await?;
+        Ok(report)
+    }
+
+    /// Forgets whom requests were about whose record period is over.
+    async fn sweep_closed(&self, report: &mut SweepReport) -> Result<(), DeskError> {
+        let mut after = None;
+        loop {
+            let mut conn = self.pool.acquire().await?;
+            let ids = store::remembered_ids::<DB>(&mut conn, self.tenant(), after).await?;
+            drop(conn);
+            let Some(last) = ids.last() else { return Ok(()) };
+            after = Some(*last);
+            for id in ids {
+                let end = self.request(id).await?.events().last().map(|(at, _)| *at);
+                if end.is_some_and(|end| self.options.is_old(end)) {
+                    self.forget_person(id).await?;
+                    report.forgotten.push(id);
                 }
             }
         }

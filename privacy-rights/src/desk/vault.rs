@@ -10,6 +10,7 @@ use crypto_fields::{
 use uuid::Uuid;
 
 use crate::source::BoxFuture;
+use crate::source::selection::Selection;
 
 /// An identity was not sealed, opened or destroyed.
 #[derive(Debug, thiserror::Error)]
@@ -59,6 +60,26 @@ pub trait IdentityVault: Send + Sync {
         tenant: &'a str,
         request: Uuid,
     ) -> BoxFuture<'a, Result<(), VaultError>>;
+}
+
+/// Seals a person under the key of a request.
+pub(crate) async fn seal_person(
+    vault: &dyn IdentityVault,
+    (tenant, request): (&str, Uuid),
+    person: &Selection,
+) -> Result<String, VaultError> {
+    vault.seal(tenant, request, &person.to_plaintext()).await
+}
+
+/// Opens what [`seal_person`] has sealed.
+pub(crate) async fn open_person(
+    vault: &dyn IdentityVault,
+    (tenant, request): (&str, Uuid),
+    sealed: &str,
+) -> Result<Selection, VaultError> {
+    let text = vault.open(tenant, request, sealed).await?;
+    // What opens and names nobody was not sealed here.
+    Selection::from_plaintext(&text).ok_or(VaultError::NotAuthentic)
 }
 
 /// Seals under keys that `crypto-fields` keeps for data subjects: here each request is one.

@@ -19,6 +19,17 @@ impl<DB: Backend> Eraser<DB> {
         Ok(self.load(request).await?.ok_or(EraseError::Unknown)?.certificate)
     }
 
+    /// The signed second part of the certificate that stands, once there is one: since when no backup
+    /// holds what was erased. [`sweep`](Self::sweep) issues it.
+    ///
+    /// # Errors
+    ///
+    /// [`EraseError::Unknown`], those of the database.
+    pub async fn backups_certificate(&self, request: Uuid) -> Result<Option<String>, EraseError> {
+        let stored = self.load(request).await?.ok_or(EraseError::Unknown)?;
+        Ok(stored.after.part_two_signed)
+    }
+
     /// Where an erasure is.
     ///
     /// # Errors

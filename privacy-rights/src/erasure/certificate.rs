@@ -3,6 +3,7 @@
 use std::collections::BTreeMap;
 use std::fmt;
 use std::str::FromStr;
+use std::time::Duration;
 
 use audit_core::{ChainId, JournalName, MAX_INTEGER, MAX_NAME, Timestamp};
 use serde::{Deserialize, Serialize};
@@ -257,6 +258,9 @@ pub struct BackupGone {
 }
 
 /// Part 2: no backup holds any more what part 1 says was erased.
+///
+/// It stands on what was attested of each set, or on the controller's word that no backup is kept
+/// longer than a number of days, or on both; it says on which.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(deny_unknown_fields)]
 #[non_exhaustive]
@@ -274,6 +278,10 @@ pub struct BackupsCertificate {
     pub part_one: String,
     /// The request.
     pub request: Uuid,
+    /// After how many days the controller's backups are gone by themselves, in so far as they are not
+    /// among the sets: declared, and of no single backup attested. `None` where all are registered.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub rolling_days: Option<u16>,
     /// The sets that were taken before the erasure was completed, by id.
     pub sets: Vec<BackupGone>,
 }
@@ -295,12 +303,32 @@ impl BackupsCertificate {
             journal: part_one.journal.clone(),
             part_one: Certificate::Erasure(part_one.clone()).digest(),
             request: part_one.request,
+            rolling_days: None,
             sets: sets.collect(),
         })
     }
 
+    /// The same where backups that are in no register are gone after so many days: not before these
+    /// have passed, too.
+    #[must_use]
+    pub fn of_rolling(
+        part_one: &ErasureCertificate,
+        backups: &BackupRegistry,
+        days: u16,
+        now: Timestamp,
+    ) -> Option<Self> {
+        let window = Duration::from_secs(u64::from(days).saturating_mul(86_400));
+        let over = part_one.completed_at.saturating_add(window);
+        let part = Self::of(part_one, backups).filter(|_| now >= over)?;
+        let clear_since = std::cmp::max(part.clear_since, over);
+        Some(Self { clear_since, rolling_days: Some(days), ..part })
+    }
+
     fn check(&self) -> Result<(), CertificateError> {
         digest(&self.part_one, "part 1")?;
+        if self.rolling_days == Some(0) {
+            return Err(CertificateError::Form { what: "the rolling window" });
+        }
         for set in &self.sets {
             text(&set.id, "a backup set")?;
             if set.gone_at < set.taken_at || set.gone_at > self.clear_since {
@@ -414,7 +442,7 @@ fn in_order<T: Ord>(items: impl Iterator<Item = T>) -> bool {
     items.is_sorted_by(|a, b| a < b)
 }
 
-fn text(text: &str, what: &'static str) -> Result<(), CertificateError> {
+pub(crate) fn text(text: &str, what: &'static str) -> Result<(), CertificateError> {
     if text.trim().is_empty() || text.len() > MAX_NAME || text.chars().any(char::is_control) {
         return Err(CertificateError::Form { what });
     }

@@ -15,7 +15,7 @@ use crate::erasure::error::EraseError;
 use crate::erasure::plan::strategies;
 use crate::erasure::saga::{Eraser, Progress};
 use crate::erasure::store::{
-    self, Body, ErasureState, Outcome, StepKind, StepState, StoredErasure, StoredStep,
+    self, After, Body, ErasureState, Outcome, StepKind, StepState, StoredErasure, StoredStep,
 };
 
 impl<DB: Backend> Eraser<DB> {
@@ -31,7 +31,8 @@ impl<DB: Backend> Eraser<DB> {
             step.outcome.notice = Some(NoticeOutcome::Told);
         }
         let (body, state, certificate) = (body.clone(), ErasureState::Running, None);
-        let stored = StoredErasure { state, body, certificate, steps };
+        let after = After::default();
+        let stored = StoredErasure { state, body, certificate, after, steps };
         Ok(Certificate::Erasure(self.part_one(request, &stored)?).check()?)
     }
 

@@ -1,4 +1,4 @@
-//! What comes after: holds that were released, periods that are over, databases that were restored.
+//! Databases that were restored.
 
 use std::collections::BTreeMap;
 
@@ -6,134 +6,15 @@ use audit_core::{Actor, Outcome as EventOutcome, Timestamp};
 use uuid::Uuid;
 
 use crate::backend::Backend;
+use crate::desk::vault::VaultError;
 use crate::erasure::error::EraseError;
 use crate::erasure::ledger::ErasureNote;
 use crate::erasure::saga::Eraser;
 use crate::erasure::store::{
-    self, Body, ErasureState, StepKind, StepState, StoredErasure, StoredStep,
+    self, After, Body, ErasureState, StepKind, StepState, StoredErasure, StoredStep,
 };
-use crate::source::selection::Selection;
-use crate::source::walk::foresee_all;
-
-/// By the number of a step, how many records would go, and how many be kept.
-type Foreseen = BTreeMap<i64, (u64, u64)>;
 
 impl<DB: Backend> Eraser<DB> {
-    /// Goes on with what was interrupted, and erases what a hold or a law had kept and does not keep
-    /// any more. To be called now and then, and when a hold was released. Returns the erasures that
-    /// were gone on with, and where they are.
-    ///
-    /// What is given up waits for [`resume`](Self::resume).
-    ///
-    /// # Errors
-    ///
-    /// Any [`EraseError`]; what was done stays done.
-    pub async fn sweep(&self) -> Result<Vec<(Uuid, ErasureState)>, EraseError> {
-        let (mut moved, mut after) = (Vec::new(), String::new());
-        loop {
-            let mut conn = self.desk.pool.acquire().await?;
-            let ids = store::open::<DB>(&mut conn, self.tenant(), &after).await?;
-            drop(conn);
-            let Some(last) = ids.last() else { return Ok(moved) };
-            after = last.to_string();
-            for id in ids {
-                match self.sweep_one(id).await {
-                    Ok(Some(state)) => moved.push((id, state)),
-                    // Somebody else is at it.
-                    Ok(None) | Err(EraseError::Conflict | EraseError::Leased) => {}
-                    Err(error) => return Err(error),
-                }
-            }
-        }
-    }
-
-    async fn sweep_one(&self, request: Uuid) -> Result<Option<ErasureState>, EraseError> {
-        let Some(stored) = self.load(request).await? else { return Ok(None) };
-        match stored.state {
-            ErasureState::Running => self.run(request).await.map(Some),
-            ErasureState::Deferred => match self.due(request, &stored).await? {
-                Some(foreseen) => {
-                    self.again(request, &stored, &foreseen).await?;
-                    self.run(request).await.map(Some)
-                }
-                None => Ok(None),
-            },
-            _ => Ok(None),
-        }
-    }
-
-    /// What of that which was kept would go now, by step; none if nothing would.
-    async fn due(
-        &self,
-        request: Uuid,
-        stored: &StoredErasure,
-    ) -> Result<Option<Foreseen>, EraseError> {
-        let person = self.person(&stored.body).await?;
-        let (mut foreseen, mut is_due) = (Foreseen::new(), false);
-        for step in stored.steps.iter().filter(|step| step.state == StepState::Deferred) {
-            match step.kind {
-                StepKind::Source => {
-                    let (goes, kept) = self.foresee(request, stored, step, &person).await?;
-                    foreseen.insert(step.number, (goes, kept));
-                    // One that waits for the others is due when they are.
-                    is_due |= !step.waits() && (goes > 0 || kept < step.outcome.records_kept);
-                }
-                StepKind::Journal => is_due |= self.is_journal_due(request, step).await?,
-                _ => {}
-            }
-        }
-        Ok(is_due.then_some(foreseen))
-    }
-
-    /// How many records of a source would go as a whole or be kept.
-    async fn foresee(
-        &self,
-        request: Uuid,
-        stored: &StoredErasure,
-        step: &StoredStep,
-        person: &Selection,
-    ) -> Result<(u64, u64), EraseError> {
-        let permit = self.permit_of(person, &stored.refs());
-        let (mut kept, mut in_part) = (0_u64, 0_u64);
-        let source = self.source(&step.name)?;
-        let now = self.step_of(request);
-        let goes = foresee_all(source, person, &now, &*permit, |applied| {
-            for one in &applied.kept {
-                kept = kept.saturating_add(1);
-                in_part = in_part.saturating_add(u64::from(!one.fields.is_empty()));
-            }
-        });
-        Ok((goes.await?.saturating_sub(in_part), kept))
-    }
-
-    /// Has the deferred steps, and what follows from them, done again.
-    async fn again(
-        &self,
-        request: Uuid,
-        stored: &StoredErasure,
-        foreseen: &Foreseen,
-    ) -> Result<(), EraseError> {
-        let mut tx = self.desk.journal.begin().await?;
-        store::set_state::<DB>(&mut tx, request, stored.state, ErasureState::Running).await?;
-        store::lease::<DB>(&mut tx, (self.tenant(), request), &stored.body.tokens).await?;
-        for old in &stored.steps {
-            let follows = matches!(old.kind, StepKind::Verify | StepKind::Certify | StepKind::Sign);
-            if follows || old.state == StepState::Deferred {
-                let mut new = StoredStep { state: StepState::Pending, attempts: 0, ..old.clone() };
-                if let Some((goes, kept)) = foreseen.get(&old.number) {
-                    new.outcome.planned = old.erased().saturating_add(*goes);
-                    new.outcome.planned_kept = *kept;
-                }
-                store::change::<DB>(&mut tx, request, old, &new).await?;
-            }
-        }
-        let actor = Actor::system("privacy-rights");
-        let entry = self.entry("rights.erasure_resumed", request, actor);
-        self.record(&mut tx, entry.outcome(EventOutcome::Success).build()?).await?;
-        tx.commit().await?;
-        Ok(())
-    }
-
     /// The last note of each of the tenant's erasures.
     async fn noted(&self) -> Result<BTreeMap<Uuid, ErasureNote>, EraseError> {
         let notes = self.ledger.notes().await?;
@@ -163,6 +44,11 @@ impl<DB: Backend> Eraser<DB> {
     /// After a restore from a backup that was taken then: does every erasure again that was intended
     /// since, or that the database does not know of. Returns them, and where they are.
     ///
+    /// An erasure whose identity was destroyed at the end of its record period cannot be done again, and
+    /// counts as done: its key is destroyed only once part 2 of its certificate stands, when no backup
+    /// is left that holds the person. That they were erased is known again by their tokens; should
+    /// they be in what was restored all the same, it was a backup that ought not to exist.
+    ///
     /// # Errors
     ///
     /// Any [`EraseError`], [`EraseError::Vault`] among others where the key of an identity is not
@@ -174,9 +60,22 @@ impl<DB: Backend> Eraser<DB> {
         let mut done = Vec::new();
         for (request, note) in self.noted().await? {
             match self.load(request).await? {
-                None => self.begin_again(note).await?,
-                Some(stored) if note.at >= backup_taken_at => {
-                    self.undo(request, &stored).await?;
+                None => {
+                    if !self.begin_again(note).await? {
+                        done.push((request, ErasureState::Done));
+                        continue;
+                    }
+                }
+                Some(stored) if note.at >= backup_taken_at && !stored.after.forgotten => {
+                    match self.person(&stored.body).await {
+                        Ok(_) => self.undo(request, &stored).await?,
+                        Err(EraseError::Vault(VaultError::Destroyed)) => {
+                            self.nobody_can_tell(request, &stored).await?;
+                            done.push((request, ErasureState::Done));
+                            continue;
+                        }
+                        Err(error) => return Err(error),
+                    }
                 }
                 Some(_) => continue,
             }
@@ -185,23 +84,42 @@ impl<DB: Backend> Eraser<DB> {
         Ok(done)
     }
 
-    /// Records an erasure again that the database has forgotten.
-    async fn begin_again(&self, note: ErasureNote) -> Result<(), EraseError> {
+    /// Records an erasure again that the database has forgotten; whether it can be carried out.
+    async fn begin_again(&self, note: ErasureNote) -> Result<bool, EraseError> {
         let request = note.request;
         let ErasureNote { at, ground, identity, plan, refs, tokens, vault, .. } = note;
         let body = Body { at, ground, identity, plan, refs, tokens, vault };
-        let (state, certificate) = (ErasureState::Running, None);
-        let mut stored = StoredErasure { state, body, certificate, steps: self.steps() };
-        let foreseen = self.foresee_again(request, &stored).await?;
-        for (step, (goes, kept)) in stored.steps.iter_mut().zip(foreseen) {
-            (step.outcome.planned, step.outcome.planned_kept) = (goes, kept);
-        }
-        let StoredErasure { body, steps, .. } = stored;
+        let mut stored = StoredErasure {
+            state: ErasureState::Running,
+            body,
+            certificate: None,
+            after: After::default(),
+            steps: self.steps(),
+        };
+        let can = match self.foresee_again(request, &stored).await {
+            Ok(foreseen) => {
+                for (step, (goes, kept)) in stored.steps.iter_mut().zip(foreseen) {
+                    (step.outcome.planned, step.outcome.planned_kept) = (goes, kept);
+                }
+                true
+            }
+            Err(EraseError::Vault(VaultError::Destroyed)) => false,
+            Err(error) => return Err(error),
+        };
+        let StoredErasure { mut body, steps, .. } = stored;
         let mut tx = self.desk.journal.begin().await?;
-        store::insert::<DB>(&mut tx, (self.tenant(), request), &body, &steps).await?;
-        self.record_replay(&mut tx, request).await?;
+        if can {
+            store::insert::<DB>(&mut tx, (self.tenant(), request), &body, &steps).await?;
+        } else {
+            body = Body { identity: String::new(), refs: Vec::new(), ..body };
+            let now = self.desk.options.clock.now();
+            store::insert::<DB>(&mut tx, (self.tenant(), request), &body, &[]).await?;
+            store::release::<DB>(&mut tx, request).await?;
+            store::set_forgotten::<DB>(&mut tx, request, now).await?;
+        }
+        self.record_replay(&mut tx, request, can).await?;
         tx.commit().await?;
-        Ok(())
+        Ok(can)
     }
 
     /// What each step of a forgotten erasure finds. A source that does not answer is counted when it
@@ -240,7 +158,24 @@ impl<DB: Backend> Eraser<DB> {
             new.outcome.changed = 0;
             store::change::<DB>(&mut tx, request, old, &new).await?;
         }
-        self.record_replay(&mut tx, request).await?;
+        store::forget_look::<DB>(&mut tx, request).await?;
+        self.record_replay(&mut tx, request, true).await?;
+        tx.commit().await?;
+        Ok(())
+    }
+
+    /// The key of an erasure's identity was destroyed: what is left of it, nobody can do any more.
+    pub(super) async fn nobody_can_tell(
+        &self,
+        request: Uuid,
+        stored: &StoredErasure,
+    ) -> Result<(), EraseError> {
+        let now = self.desk.options.clock.now();
+        let mut tx = self.desk.journal.begin().await?;
+        store::set_state::<DB>(&mut tx, request, stored.state, stored.state).await?;
+        store::set_forgotten::<DB>(&mut tx, request, now).await?;
+        store::release::<DB>(&mut tx, request).await?;
+        self.record_replay(&mut tx, request, false).await?;
         tx.commit().await?;
         Ok(())
     }
@@ -249,9 +184,11 @@ impl<DB: Backend> Eraser<DB> {
         &self,
         tx: &mut audit_store::JournalTx<DB>,
         request: Uuid,
+        can: bool,
     ) -> Result<(), EraseError> {
         let actor = Actor::system("privacy-rights");
-        let entry = self.entry("rights.erasure_replayed", request, actor);
-        self.record(tx, entry.outcome(EventOutcome::Success).build()?).await
+        let entry = self.entry("rights.erasure_replayed", request, actor).meta("known", can);
+        let result = if can { EventOutcome::Success } else { EventOutcome::Failure };
+        self.record(tx, entry.outcome(result).build()?).await
     }
 }

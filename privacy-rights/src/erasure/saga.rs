@@ -2,13 +2,15 @@
 
 use std::fmt;
 use std::sync::Arc;
+use std::time::Duration;
 
-use audit_core::{Actor, Event, Outcome as EventOutcome, SubjectRef, Target};
+use audit_core::{Actor, Event, Outcome as EventOutcome, Target};
 use audit_store::{CheckpointSigner, JournalTx};
 use uuid::Uuid;
 
 use crate::backend::Backend;
 use crate::desk::Desk;
+use crate::erasure::after::{ROLLING_DAYS, SECOND_LOOK};
 use crate::erasure::blocker::Blocker;
 use crate::erasure::error::EraseError;
 use crate::erasure::hooks::{KeyDestroyer, Notifier, Revocation};
@@ -21,12 +23,9 @@ use crate::erasure::suppression::SuppressionTokens;
 use crate::request::RequestState;
 use crate::request::event::{RequestEvent, Right};
 use crate::source::PersonalDataSource;
-use crate::source::error::SourceError;
-use crate::source::hold::HoldPermit;
 use crate::source::permit::Permit;
 use crate::source::record::Step;
-use crate::source::resolve::{Resolution, resolve};
-use crate::source::selection::{Identifier, Selection};
+use crate::source::selection::Selection;
 
 /// How often a step is tried where nothing else is said.
 const ATTEMPTS: u32 = 3;
@@ -72,6 +71,8 @@ pub struct Eraser<DB: Backend> {
     pub(super) notifier: Option<(Arc<dyn Notifier>, Vec<String>)>,
     pub(super) journal_subject: Option<String>,
     pub(super) attempts: u32,
+    pub(super) second_look: Duration,
+    pub(super) rolling_days: Option<u16>,
 }
 
 impl<DB: Backend> Eraser<DB> {
@@ -99,6 +100,8 @@ impl<DB: Backend> Eraser<DB> {
             notifier: None,
             journal_subject: None,
             attempts: ATTEMPTS,
+            second_look: SECOND_LOOK,
+            rolling_days: Some(ROLLING_DAYS),
         }
     }
 
@@ -177,20 +180,6 @@ impl<DB: Backend> Eraser<DB> {
     pub(super) fn step_of(&self, request: Uuid) -> Step {
         let today = self.desk.options.place.day(self.desk.options.clock.now());
         Step::new(request, today)
-    }
-
-    /// Everything that the person of a request is known by.
-    async fn resolved(&self, request: Uuid) -> Result<Selection, EraseError> {
-        let start = self.desk.person(request).await?;
-        let single: Vec<&str> = self.single.iter().map(String::as_str).collect();
-        let sources: Vec<&dyn PersonalDataSource> =
-            self.sources.iter().map(|source| &**source).collect();
-        match resolve(&sources, start, &single).await? {
-            Resolution::One(person) => Ok(person),
-            Resolution::Ambiguous { kind, values, .. } => {
-                Err(EraseError::Ambiguous { kind, values })
-            }
-        }
     }
 
     async fn make_plan(
@@ -288,42 +277,6 @@ impl<DB: Backend> Eraser<DB> {
         Ok(())
     }
 
-    /// The pseudonyms that the person has in the journal, which forgets whose they were.
-    pub(super) async fn refs(&self, person: &Selection) -> Result<Vec<SubjectRef>, EraseError> {
-        let mut refs = Vec::new();
-        let Some(kind) = &self.journal_subject else { return Ok(refs) };
-        let mut tx = self.desk.journal.begin().await?;
-        for subject in person.values(kind) {
-            let found = self.desk.journal.subject_in(&mut tx, self.tenant(), subject).await;
-            refs.extend(found.map_err(|error| SourceError::Unavailable(Box::new(error)))?);
-        }
-        tx.rollback().await?;
-        Ok(refs)
-    }
-
-    /// Who is asked whether records of a person may go.
-    pub(super) fn permit_of(&self, person: &Selection, refs: &[SubjectRef]) -> Arc<dyn Permit> {
-        if let Some(permit) = &self.permit {
-            return Arc::clone(permit);
-        }
-        let mut permit = HoldPermit::new(self.desk.journal.clone(), self.tenant());
-        for subject in refs {
-            permit = permit.subject_ref(*subject);
-        }
-        // A hold may have given the person a pseudonym since.
-        for subject in self.journal_subject.iter().flat_map(|kind| person.values(kind)) {
-            permit = permit.subject(subject);
-        }
-        for identifier in person.identifiers() {
-            permit = permit.target(Target::new(identifier.kind(), identifier.value()));
-        }
-        for source in &self.sources {
-            let name = source.declaration().name();
-            permit = permit.records_of(name, name);
-        }
-        Arc::new(permit)
-    }
-
     /// The steps of an erasure, none of them done.
     pub(super) fn steps(&self) -> Vec<StoredStep> {
         let mut all = vec![(StepKind::Note, String::new()), (StepKind::Revoke, String::new())];
@@ -406,30 +359,6 @@ impl<DB: Backend> Eraser<DB> {
     pub(super) async fn load(&self, request: Uuid) -> Result<Option<StoredErasure>, EraseError> {
         let mut conn = self.desk.pool.acquire().await?;
         store::load::<DB>(&mut conn, self.tenant(), request).await
-    }
-
-    pub(super) async fn seal(&self, vault: Uuid, person: &Selection) -> Result<String, EraseError> {
-        let pairs: Vec<(&str, &str)> =
-            person.identifiers().map(|one| (one.kind(), one.value())).collect();
-        let text = serde_json::to_string(&pairs).map_err(|_| EraseError::Damaged)?;
-        Ok(self.desk.options.vault.seal(self.tenant(), vault, &text).await?)
-    }
-
-    /// Whom an erasure is about.
-    pub(super) async fn person(&self, body: &Body) -> Result<Selection, EraseError> {
-        let vault = &self.desk.options.vault;
-        let text = vault.open(self.tenant(), body.vault, &body.identity).await?;
-        let pairs: Vec<(String, String)> =
-            serde_json::from_str(&text).map_err(|_| EraseError::Damaged)?;
-        let mut person: Option<Selection> = None;
-        for (kind, value) in pairs {
-            let identifier = Identifier::new(kind, value).map_err(|_| EraseError::Damaged)?;
-            person = Some(match person {
-                None => Selection::of(identifier),
-                Some(person) => person.and(identifier).map_err(|_| EraseError::Damaged)?,
-            });
-        }
-        person.ok_or(EraseError::Damaged)
     }
 
     pub(super) fn entry(

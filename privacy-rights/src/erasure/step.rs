@@ -184,14 +184,13 @@ impl<DB: Backend> Eraser<DB> {
         Ok((StepState::Done, Outcome { keys, ..Outcome::default() }))
     }
 
-    /// Counts what is left. What came while the erasure ran is erased again, some times.
-    async fn verify(
+    /// Counts what is left, and finds the sources in which that is not explained, and of how much.
+    pub(super) async fn left<'a>(
         &self,
         request: Uuid,
-        stored: &StoredErasure,
-        step: &StoredStep,
+        stored: &'a StoredErasure,
         person: &Selection,
-    ) -> Result<Progress, EraseError> {
+    ) -> Result<(LeftCount, Vec<(&'a StoredStep, u64)>), EraseError> {
         let (mut left, mut again) = (LeftCount::default(), Vec::new());
         let now = self.step_of(request);
         for other in stored.steps.iter().filter(|step| step.kind == StepKind::Source) {
@@ -217,6 +216,18 @@ impl<DB: Backend> Eraser<DB> {
                 again.push((journal, entries));
             }
         }
+        Ok((left, again))
+    }
+
+    /// Looks what is left. What came while the erasure ran is erased again, some times.
+    async fn verify(
+        &self,
+        request: Uuid,
+        stored: &StoredErasure,
+        step: &StoredStep,
+        person: &Selection,
+    ) -> Result<Progress, EraseError> {
+        let (left, again) = self.left(request, stored, person).await?;
         let attempts = step.attempts.saturating_add(1);
         let outcome = Outcome { left: Some(left), ..Outcome::default() };
         let state = match again.is_empty() {

@@ -155,6 +155,7 @@ pub(crate) struct StoredErasure {
     pub(crate) state: ErasureState,
     pub(crate) body: Body,
     pub(crate) certificate: Option<String>,
+    pub(crate) after: After,
     pub(crate) steps: Vec<StoredStep>,
 }
 
@@ -164,6 +165,21 @@ impl StoredErasure {
         let since = self.steps.iter().flat_map(|step| &step.outcome.refs);
         self.body.refs.iter().chain(since).copied().collect()
     }
+}
+
+/// What was done after the end.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub(crate) struct After {
+    /// It was looked at again whether anything is left.
+    pub(crate) looked: bool,
+    /// Part 2 of the certificate, as it was recorded.
+    pub(crate) part_two: Option<String>,
+    /// Part 2 of the certificate, signed.
+    pub(crate) part_two_signed: Option<String>,
+    /// It was forgotten whom it was about.
+    pub(crate) forgotten: bool,
+    /// Nothing is left to be done.
+    pub(crate) settled: bool,
 }
 
 pub(crate) async fn insert<DB: Backend>(
@@ -235,13 +251,22 @@ pub(crate) async fn load<DB: Backend>(
     tenant: &str,
     request: Uuid,
 ) -> Result<Option<StoredErasure>, EraseError> {
-    let sql = "SELECT state, body, certificate FROM privacy_erasure
+    let sql = "SELECT state, body, certificate, looked_at, part_two, part_two_signed,
+             forgotten_at, settled
+         FROM privacy_erasure
          WHERE request = $1 AND tenant = $2";
     let values = vec![request.to_string().into(), tenant.into()];
     let Some(mut row) = DB::fetch(conn, fixed(sql), values).await?.pop() else { return Ok(None) };
     let state = of_word(row.text()?)?;
     let body = serde_json::from_str(&row.text()?).map_err(|_| EraseError::Damaged)?;
     let certificate = row.text_or_null()?;
+    let after = After {
+        looked: row.int_or_null()?.is_some(),
+        part_two: row.text_or_null()?,
+        part_two_signed: row.text_or_null()?,
+        forgotten: row.int_or_null()?.is_some(),
+        settled: row.int()? != 0,
+    };
     let sql = "SELECT number, kind, name, state, attempts, outcome FROM privacy_erasure_step
          WHERE request = $1 ORDER BY number";
     let mut steps = Vec::new();
@@ -255,7 +280,7 @@ pub(crate) async fn load<DB: Backend>(
             outcome: serde_json::from_str(&row.text()?).map_err(|_| EraseError::Damaged)?,
         });
     }
-    Ok(Some(StoredErasure { state, body, certificate, steps }))
+    Ok(Some(StoredErasure { state, body, certificate, after, steps }))
 }
 
 /// Changes a step that is still as it was read.
@@ -299,6 +324,28 @@ pub(crate) async fn set_state<DB: Backend>(
     }
 }
 
+/// It is looked at again after its next end.
+pub(crate) async fn forget_look<DB: Backend>(
+    conn: &mut DB::Connection,
+    request: Uuid,
+) -> Result<(), EraseError> {
+    let sql = "UPDATE privacy_erasure SET looked_at = NULL, settled = 0 WHERE request = $1";
+    DB::execute(conn, fixed(sql), vec![request.to_string().into()]).await?;
+    Ok(())
+}
+
+/// An erasure that is noted, and of which nobody can tell any more whom it was about.
+pub(crate) async fn set_forgotten<DB: Backend>(
+    conn: &mut DB::Connection,
+    request: Uuid,
+    at: Timestamp,
+) -> Result<(), EraseError> {
+    let sql = "UPDATE privacy_erasure SET state = 'done', forgotten_at = $1, settled = 1
+         WHERE request = $2";
+    DB::execute(conn, fixed(sql), vec![at.as_micros().into(), request.to_string().into()]).await?;
+    Ok(())
+}
+
 pub(crate) async fn release<DB: Backend>(
     conn: &mut DB::Connection,
     request: Uuid,
@@ -313,19 +360,21 @@ pub(crate) async fn set_certificate<DB: Backend>(
     request: Uuid,
     certificate: &str,
 ) -> Result<(), EraseError> {
-    let sql = "UPDATE privacy_erasure SET certificate = $1 WHERE request = $2";
+    // Part 2 belonged to the part 1 that this one takes the place of.
+    let sql = "UPDATE privacy_erasure
+         SET certificate = $1, part_two = NULL, part_two_signed = NULL WHERE request = $2";
     DB::execute(conn, fixed(sql), vec![certificate.into(), request.to_string().into()]).await?;
     Ok(())
 }
 
-/// Some erasures of a tenant that are not done, from after one on.
+/// Some erasures of a tenant that are not settled, from after one on.
 pub(crate) async fn open<DB: Backend>(
     conn: &mut DB::Connection,
     tenant: &str,
     after: &str,
 ) -> Result<Vec<Uuid>, EraseError> {
     let sql = "SELECT request FROM privacy_erasure
-         WHERE tenant = $1 AND state <> 'done' AND request > $2 ORDER BY request LIMIT 500";
+         WHERE tenant = $1 AND settled = 0 AND request > $2 ORDER BY request LIMIT 500";
     let mut ids = Vec::new();
     for mut row in DB::fetch(conn, fixed(sql), vec![tenant.into(), after.into()]).await? {
         ids.push(row.text()?.parse().map_err(|_| EraseError::Damaged)?);

@@ -41,6 +41,9 @@ impl BackupSet {
 #[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
 #[non_exhaustive]
 pub enum BackupError {
+    /// The id is blank, too long or holds control characters: no certificate could name it.
+    #[error("a backup set cannot have that id")]
+    Id,
     /// There is a set of that id.
     #[error("there is a backup set {id:?} already")]
     Known {

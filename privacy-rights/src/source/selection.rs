@@ -114,6 +114,31 @@ impl Selection {
     }
 }
 
+#[cfg(any(feature = "sqlite", feature = "postgres"))]
+impl Selection {
+    /// What is sealed of it: pairs of kind and value, as JSON.
+    pub(crate) fn to_plaintext(&self) -> String {
+        let pairs: Vec<(&str, &str)> =
+            self.identifiers.iter().map(|one| (one.kind(), one.value())).collect();
+        // Pairs of texts always serialise.
+        serde_json::to_string(&pairs).unwrap_or_default()
+    }
+
+    /// From what was sealed of it; `None` for anything else.
+    pub(crate) fn from_plaintext(text: &str) -> Option<Self> {
+        let pairs: Vec<(String, String)> = serde_json::from_str(text).ok()?;
+        let mut person: Option<Self> = None;
+        for (kind, value) in pairs {
+            let identifier = Identifier::new(kind, value).ok()?;
+            person = Some(match person {
+                None => Self::of(identifier),
+                Some(person) => person.and(identifier).ok()?,
+            });
+        }
+        person
+    }
+}
+
 impl fmt::Debug for Selection {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.debug_set().entries(&self.identifiers).finish()

@@ -17,6 +17,7 @@ impl StatementSql for Postgres {
     const RIGHTS_MIGRATIONS: &'static [Migration] = &[
         (1, "request", include_str!("../../../migrations/postgres/0001_request.sql")),
         (2, "erasure", include_str!("../../../migrations/postgres/0002_erasure.sql")),
+        (3, "after", include_str!("../../../migrations/postgres/0003_after.sql")),
     ];
 
     const RIGHTS_MIGRATION_TABLE: &'static str =

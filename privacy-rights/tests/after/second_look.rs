@@ -1,0 +1,90 @@
+//! What was written late.
+
+use std::time::Duration;
+
+use privacy_rights::ErasureState;
+
+use crate::behaviours;
+use crate::scene::{LEFT, scene};
+use crate::shop::{ann, person, rows, run};
+
+behaviours! {
+    async fn nothing_late_is_recorded_once(db) {
+        let scene = scene(&db).await;
+        scene.ended(ann()).await;
+        let eraser = scene.eraser().await;
+        scene.now("2026-06-12T09:59");
+        eraser.sweep().await.unwrap();
+        assert_eq!(scene.count("erasure_looked_again").await, 0);
+        scene.now("2026-06-12T10:00");
+        assert_eq!(eraser.sweep().await.unwrap(), []);
+        let before = scene.world.actions().await;
+        assert_eq!(before.last().unwrap(), "erasure_looked_again");
+        eraser.sweep().await.unwrap();
+        scene.now("2026-06-20");
+        eraser.sweep().await.unwrap();
+        assert_eq!(scene.world.actions().await, before);
+    }
+
+    async fn what_a_late_writer_left_is_erased_and_certified(db) {
+        let scene = scene(&db).await;
+        let (id, _) = scene.ended(person("customer_id", "3")).await;
+        let before = rows(&scene.shop.pool, LEFT).await;
+        let first = scene.part_one(id).await.1;
+        run(&scene.shop.pool, r#"INSERT INTO "Invoice" VALUES (90, 3, '2015-05-01 00:00:00', 'Street 9', 1);
+            UPDATE "Customer" SET "LastName" = 'CANARY-Three' WHERE "CustomerId" = 3"#).await;
+        let eraser = scene.eraser().await.second_look(Duration::from_secs(7 * 86_400));
+        scene.now("2026-06-17");
+        assert_eq!(eraser.sweep().await.unwrap(), []);
+        scene.now("2026-06-18");
+        assert_eq!(eraser.sweep().await.unwrap(), [(id, ErasureState::Done)]);
+        assert_eq!(rows(&scene.shop.pool, LEFT).await, before);
+        let second = scene.part_one(id).await.1;
+        assert_eq!(second.completed_at, crate::at("2026-06-18"));
+        let records = |part: &privacy_rights::ErasureCertificate| -> Vec<u64> {
+            part.erased.iter().map(|one| one.records).collect()
+        };
+        assert_eq!((records(&first), records(&second)), (vec![1, 1, 1], vec![2, 1, 2]));
+        assert_eq!(second.left.records, second.left.explained);
+        assert_eq!(*scene.told.lock().unwrap(), ["accountant"], "nobody is told twice");
+        // Who is not being erased any more has no lease.
+        assert!(!eraser.is_being_erased(&person("customer_id", "3")).await.unwrap());
+        // It is looked again once.
+        scene.now("2026-07-10");
+        assert_eq!(eraser.sweep().await.unwrap(), []);
+        assert_eq!(scene.count("erasure_looked_again").await, 1);
+    }
+
+    async fn a_crash_after_the_look_goes_on(db) {
+        let scene = scene(&db).await;
+        let (id, _) = scene.ended(ann()).await;
+        let before = rows(&scene.shop.pool, LEFT).await;
+        run(&scene.shop.pool,
+            r#"UPDATE "Customer" SET "LastName" = 'CANARY-One' WHERE "CustomerId" = 1"#).await;
+        // Another person's erasure keeps the lease of one of the identifiers meanwhile.
+        run(&scene.shop.pool, &format!("INSERT INTO privacy_lease (tenant, token, request)
+            SELECT tenant, token, request FROM privacy_suppression WHERE request = '{id}'")).await;
+        scene.now("2026-06-13");
+        let eraser = scene.eraser().await;
+        // The look is on record, and its steps are pending: then the process dies.
+        run(&scene.shop.pool, &format!("UPDATE privacy_erasure SET state = 'running',
+            looked_at = 1 WHERE request = '{id}'")).await;
+        run(&scene.shop.pool, &format!("UPDATE privacy_erasure_step SET state = 'pending', attempts = 0
+            WHERE request = '{id}' AND (kind IN ('verify', 'certify', 'sign') OR name = 'customers')")).await;
+        assert_eq!(eraser.sweep().await.unwrap(), [(id, ErasureState::Deferred)]);
+        assert_eq!(rows(&scene.shop.pool, LEFT).await, before);
+        assert!(!eraser.is_being_erased(&ann()).await.unwrap());
+    }
+
+    async fn a_source_that_fails_keeps_no_other_erasure_waiting(db) {
+        let scene = scene(&db).await;
+        let (one, _) = scene.ended(ann()).await;
+        let (two, _) = scene.ended(person("customer_id", "3")).await;
+        // The first one's steps name a source that is not there any more.
+        run(&scene.shop.pool, &format!("UPDATE privacy_erasure_step SET name = 'gone'
+            WHERE request = '{one}' AND name = 'invoices'")).await;
+        scene.now("2026-07-12");
+        scene.eraser().await.sweep().await.unwrap_err();
+        assert!(scene.part_two(two).await.is_some());
+    }
+}
