@@ -20,7 +20,7 @@
 //!   [`SignedCertificate`], which is checked with the journal's public key alone.
 //!
 //! Not there yet: rectification and restriction carried out in sources, registers kept in the
-//! database, the second part of a certificate issued by itself, the purge of a whole tenant.
+//! database but that of backups, the purge of a whole tenant.
 //!
 //! It is not legal advice.
 
