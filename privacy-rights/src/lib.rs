@@ -10,8 +10,9 @@
 //!   (`SqlSource`), in object stores (`ObjectSource`), in the journal itself (`JournalSource`, to read
 //!   only) or wherever else the host has it;
 //! - registers: the records of processing that follow from the map, breaches with their clock,
-//!   consents, objections and restrictions, disclosures, backups, each as a [`Register`] that is
-//!   exported as CSV, JSON or a page to read;
+//!   consents, objections and restrictions, disclosures, changes of recipients, backups, each as a
+//!   [`Register`] that is exported as CSV, JSON or a page to read; `Registers` keeps them in the
+//!   database, each row with its entry in the journal;
 //! - requests: [`Request`] is one as the sequence of its events, `Desk` keeps them, each step with its
 //!   entry in the journal;
 //! - access: [`AccessBundle`] gives a person everything that the sources hold about them, to read and
@@ -19,8 +20,7 @@
 //! - erasure: `Eraser` carries it out in steps, from the approved [`ErasurePlan`] to a
 //!   [`SignedCertificate`], which is checked with the journal's public key alone.
 //!
-//! Not there yet: rectification and restriction carried out in sources, registers kept in the
-//! database but that of backups, the purge of a whole tenant.
+//! Not there yet: rectification and restriction carried out in sources, the purge of a whole tenant.
 //!
 //! It is not legal advice.
 
@@ -132,7 +132,12 @@ pub use testkit::{ConformanceError, conformance};
 // What a controller can be asked to show.
 pub use registers::backup::{BackupError, BackupRegistry, BackupSet};
 pub use registers::breach::{Breach, BreachError, BreachPhase, BreachStep, Risk};
-pub use registers::disclosure::Disclosure;
+pub use registers::disclosure::{Disclosure, DisclosureError};
+pub use registers::engagement::{Engagement, EngagementError, EngagementStep};
+#[cfg(any(feature = "sqlite", feature = "postgres"))]
+pub use registers::kept::Registers;
+#[cfg(any(feature = "sqlite", feature = "postgres"))]
+pub use registers::kept::error::RegistersError;
 pub use registers::preference::{
     Consent, Permission, Preference, PreferenceError, PreferenceEvent, Preferences,
 };

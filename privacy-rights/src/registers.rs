@@ -6,6 +6,9 @@ use serde_json::{Map, Value};
 pub(crate) mod backup;
 pub(crate) mod breach;
 pub(crate) mod disclosure;
+pub(crate) mod engagement;
+#[cfg(any(feature = "sqlite", feature = "postgres"))]
+pub(crate) mod kept;
 pub(crate) mod preference;
 pub(crate) mod processing;
 

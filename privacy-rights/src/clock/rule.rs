@@ -180,6 +180,13 @@ impl Rule {
         &self.basis
     }
 
+    /// After how many hours it warns, in their order.
+    pub(crate) fn warnings(&self) -> impl Iterator<Item = u16> {
+        let mut hours = self.warnings.clone();
+        hours.sort_unstable();
+        hours.into_iter()
+    }
+
     /// What asking for `question` does to it.
     pub(crate) fn interruption(&self, question: Question) -> Option<&Interruption> {
         self.interruptions.iter().find(|interruption| interruption.question == question)

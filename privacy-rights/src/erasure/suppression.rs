@@ -18,8 +18,8 @@ pub enum TokenError {
     Kind(#[from] NameError),
 }
 
-/// Makes the tokens by which erased people are known: HMAC-SHA-256 of an identifier, 128 bits, under
-/// a tenant's key, another for each kind.
+/// Makes the tokens by which erased people, and people's preferences, are known: HMAC-SHA-256 of an
+/// identifier, 128 bits, under a tenant's key, another for each kind and table.
 ///
 /// Without the key nobody can tell whose a token is, nor try guesses. It is a pseudonym all the same,
 /// and the key belongs outside of the database.
@@ -43,10 +43,19 @@ impl SuppressionTokens {
         self
     }
 
-    /// The token of an identifier.
+    /// The token of an identifier, by which erased people are known.
     pub(crate) fn token(&self, identifier: &Identifier) -> Result<String, TokenError> {
+        self.token_for("privacy_suppression", identifier)
+    }
+
+    /// The token of an identifier in a table: another one in each.
+    pub(crate) fn token_for(
+        &self,
+        table: &str,
+        identifier: &Identifier,
+    ) -> Result<String, TokenError> {
         let kind = identifier.kind();
-        let id = FieldId::new(format!("privacy_suppression.{kind}"))?;
+        let id = FieldId::new(format!("{table}.{kind}"))?;
         let is_email = self.emails.iter().any(|email| email == kind);
         // What is no address has a token all the same.
         let is_email = is_email && Normalizer::Email.apply(identifier.value()).is_ok();

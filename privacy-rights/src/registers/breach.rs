@@ -72,6 +72,29 @@ pub enum BreachStep {
         /// What happened.
         facts: String,
     },
+    /// So long after the awareness nobody had settled the authority yet, and a warning was raised.
+    Warned {
+        /// How many hours.
+        hours: u16,
+    },
+}
+
+impl BreachStep {
+    /// Its name, as the journal knows it: `register.breach_<name>`.
+    #[must_use]
+    pub const fn name(&self) -> &'static str {
+        match self {
+            Self::Assessed { .. } => "assessed",
+            Self::AuthorityNotRequired { .. } => "authority_not_required",
+            Self::AuthorityTold { .. } => "authority_told",
+            Self::Aware { .. } => "aware",
+            Self::Closed => "closed",
+            Self::PersonsNotRequired { .. } => "persons_not_required",
+            Self::PersonsTold { .. } => "persons_told",
+            Self::Suspected { .. } => "suspected",
+            Self::Warned { .. } => "warned",
+        }
+    }
 }
 
 /// Where a breach is.
@@ -167,12 +190,20 @@ impl Breach {
         if self.closed {
             return Err(BreachError::Closed);
         }
-        if self.steps.last().is_some_and(|(last, _)| *last > at) {
+        // A warning is no event of the breach: what happened before it may be entered after it.
+        let mut events = self.steps.iter().filter(|(_, step)| !is_warning(step));
+        if events.next_back().is_some_and(|(last, _)| *last > at) {
             return Err(BreachError::OutOfOrder);
         }
         self.check(at, &step, (rule, place))?;
+        self.take(at, step);
+        Ok(())
+    }
+
+    /// Takes a step that was checked when it was entered: under the rule of that time.
+    pub(crate) fn take(&mut self, at: Timestamp, step: BreachStep) {
         match &step {
-            BreachStep::Suspected { .. } => {}
+            BreachStep::Suspected { .. } | BreachStep::Warned { .. } => {}
             BreachStep::Aware { .. } => self.aware_at = Some(at),
             BreachStep::Assessed { risk, .. } => {
                 // More is known: what was not required may be now.
@@ -191,7 +222,6 @@ impl Breach {
             BreachStep::Closed => self.closed = true,
         }
         self.steps.push((at, step));
-        Ok(())
     }
 
     fn was_told(&self) -> bool {
@@ -254,7 +284,41 @@ impl Breach {
                 }
                 Ok(())
             }
+            BreachStep::Warned { hours } => {
+                if self.was_warned(*hours) {
+                    return Err(BreachError::Twice);
+                }
+                let come = self.warnings(rule, place, at)?;
+                if rule.warnings().take(come).any(|warning| warning == *hours) {
+                    return Ok(());
+                }
+                Err(BreachError::NotYet { before: "its time has come, and the authority waits" })
+            }
         }
+    }
+
+    /// The warnings that have come by now and were not raised, in hours after the awareness.
+    ///
+    /// # Errors
+    ///
+    /// [`ClockError`].
+    pub fn unraised(
+        &self,
+        rule: &Rule,
+        place: &Place,
+        now: Timestamp,
+    ) -> Result<Vec<u16>, ClockError> {
+        let come = if self.closed { 0 } else { self.warnings(rule, place, now)? };
+        let open = rule.warnings().take(come).filter(|hours| !self.was_warned(*hours));
+        let mut open: Vec<u16> = open.collect();
+        open.dedup();
+        Ok(open)
+    }
+
+    fn was_warned(&self, hours: u16) -> bool {
+        let warned =
+            |step: &BreachStep| matches!(step, BreachStep::Warned { hours: of } if *of == hours);
+        self.steps.iter().any(|(_, step)| warned(step))
     }
 
     /// Its id.
@@ -331,6 +395,10 @@ impl Breach {
     }
 }
 
+const fn is_warning(step: &BreachStep) -> bool {
+    matches!(step, BreachStep::Warned { .. })
+}
+
 fn words(step: &BreachStep) -> (&'static str, String) {
     match step {
         BreachStep::Suspected { facts } => ("suspected", facts.clone()),
@@ -352,5 +420,8 @@ fn words(step: &BreachStep) -> (&'static str, String) {
         BreachStep::PersonsTold { audience } => ("persons told", audience.clone()),
         BreachStep::PersonsNotRequired { reason } => ("persons not required", reason.clone()),
         BreachStep::Closed => ("closed", String::new()),
+        BreachStep::Warned { hours } => {
+            ("warned", format!("{hours} hours after the awareness, the authority was not settled"))
+        }
     }
 }

@@ -27,6 +27,18 @@ pub struct Disclosure {
     pub decided_at: Timestamp,
 }
 
+/// A disclosure that cannot be entered.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, thiserror::Error)]
+#[non_exhaustive]
+pub enum DisclosureError {
+    /// It was decided before it was asked for.
+    #[error("it was decided before it was asked for")]
+    OutOfOrder,
+    /// The authority, the law or the decision is missing.
+    #[error("it is not said who asked, under which law, or what was decided")]
+    Undocumented,
+}
+
 impl Disclosure {
     /// An authority asked, and that was decided.
     pub fn new(
@@ -60,6 +72,22 @@ impl Disclosure {
     pub fn giving(mut self, category: impl Into<String>) -> Self {
         self.categories.push(category.into());
         self
+    }
+
+    /// Whether it says what it has to.
+    ///
+    /// # Errors
+    ///
+    /// Any [`DisclosureError`].
+    pub fn check(&self) -> Result<(), DisclosureError> {
+        let said = [&self.id, &self.authority, &self.law, &self.decision];
+        if said.iter().any(|text| text.trim().is_empty()) {
+            return Err(DisclosureError::Undocumented);
+        }
+        if self.decided_at < self.asked_at {
+            return Err(DisclosureError::OutOfOrder);
+        }
+        Ok(())
     }
 
     /// All of them, in the order given.

@@ -27,6 +27,9 @@ pub enum Preference {
         /// For that purpose.
         purpose: String,
     },
+    /// The person's data was erased (GDPR Art. 17): consents and a restriction end with it, an
+    /// objection and an opt-out stay.
+    Erased,
     /// The person objected (GDPR Art. 21(1) and (2)).
     Objected {
         /// To that purpose.
@@ -39,6 +42,12 @@ pub enum Preference {
         /// Why: the compelling grounds (GDPR Art. 21(1)), or that it was taken back.
         reason: String,
     },
+    /// The person opted out, whatever the basis: of sale and sharing (Cal. Civ. Code 1798.120). A
+    /// consent that is given later ends it.
+    OptedOut {
+        /// Of that purpose.
+        purpose: String,
+    },
     /// Processing was restricted (GDPR Art. 18(1)).
     Restricted {
         /// On that ground: `a` to `d`.
@@ -49,6 +58,36 @@ pub enum Preference {
         /// When they were told.
         told_at: Timestamp,
     },
+}
+
+impl Preference {
+    /// Its name, as the journal knows it: `register.<name>`.
+    #[must_use]
+    pub const fn name(&self) -> &'static str {
+        match self {
+            Self::ConsentGiven { .. } => "consent_given",
+            Self::ConsentWithdrawn { .. } => "consent_withdrawn",
+            Self::Erased => "preferences_erased",
+            Self::Objected { .. } => "objected",
+            Self::ObjectionEnded { .. } => "objection_ended",
+            Self::OptedOut { .. } => "opted_out",
+            Self::Restricted { .. } => "restricted",
+            Self::RestrictionLifted { .. } => "restriction_lifted",
+        }
+    }
+
+    /// The purpose that it is about, if it is about one.
+    #[must_use]
+    pub fn purpose(&self) -> Option<&str> {
+        match self {
+            Self::ConsentGiven { purpose, .. }
+            | Self::ConsentWithdrawn { purpose }
+            | Self::Objected { purpose }
+            | Self::ObjectionEnded { purpose, .. }
+            | Self::OptedOut { purpose } => Some(purpose),
+            Self::Erased | Self::Restricted { .. } | Self::RestrictionLifted { .. } => None,
+        }
+    }
 }
 
 /// A preference at a moment.
@@ -134,6 +173,7 @@ pub struct Preferences {
     history: Vec<PreferenceEvent>,
     consents: BTreeMap<String, Consent>,
     objections: BTreeSet<String>,
+    opted_out: BTreeSet<String>,
     restricted: bool,
 }
 
@@ -162,47 +202,80 @@ impl Preferences {
         if self.history.last().is_some_and(|last| last.at > event.at) {
             return Err(PreferenceError::OutOfOrder);
         }
-        match &event.preference {
-            Preference::ConsentGiven { purpose, text_version, act } => {
+        self.check(&event)?;
+        self.take(event);
+        Ok(())
+    }
+
+    fn check(&self, event: &PreferenceEvent) -> Result<(), PreferenceError> {
+        let known = match &event.preference {
+            Preference::ConsentGiven { text_version, act, .. } => {
                 if blank(text_version) || blank(act) {
                     return Err(PreferenceError::Unproven);
                 }
-                let (text_version, act) = (text_version.clone(), act.clone());
-                let consent = Consent { at: event.at, text_version, act };
-                self.consents.insert(purpose.clone(), consent);
+                true
             }
-            Preference::ConsentWithdrawn { purpose } => {
-                self.consents.remove(purpose).ok_or(PreferenceError::NothingToEnd)?;
-            }
-            Preference::Objected { purpose } => {
-                self.objections.insert(purpose.clone());
-            }
+            Preference::ConsentWithdrawn { purpose } => self.consents.contains_key(purpose),
             Preference::ObjectionEnded { purpose, reason } => {
                 if blank(reason) {
                     return Err(PreferenceError::Unproven);
                 }
-                if !self.objections.remove(purpose) {
-                    return Err(PreferenceError::NothingToEnd);
-                }
+                self.objections.contains(purpose)
             }
             Preference::Restricted { letter } => {
                 if !('a'..='d').contains(letter) {
                     return Err(PreferenceError::NoSuchGround);
                 }
-                self.restricted = true;
+                true
             }
             Preference::RestrictionLifted { told_at } => {
-                if !self.restricted {
-                    return Err(PreferenceError::NothingToEnd);
-                }
-                if *told_at > event.at {
+                if self.restricted && *told_at > event.at {
                     return Err(PreferenceError::NotTold);
                 }
+                self.restricted
+            }
+            Preference::Erased | Preference::Objected { .. } | Preference::OptedOut { .. } => true,
+        };
+        if known { Ok(()) } else { Err(PreferenceError::NothingToEnd) }
+    }
+
+    /// Takes an event that was checked when it was entered.
+    pub(crate) fn take(&mut self, event: PreferenceEvent) {
+        match &event.preference {
+            Preference::ConsentGiven { purpose, text_version, act } => {
+                let (text_version, act) = (text_version.clone(), act.clone());
+                let consent = Consent { at: event.at, text_version, act };
+                self.consents.insert(purpose.clone(), consent);
+                self.opted_out.remove(purpose);
+            }
+            Preference::ConsentWithdrawn { purpose } => {
+                self.consents.remove(purpose);
+            }
+            Preference::Erased => {
+                self.consents.clear();
                 self.restricted = false;
             }
+            Preference::Objected { purpose } => {
+                self.objections.insert(purpose.clone());
+            }
+            Preference::ObjectionEnded { purpose, .. } => {
+                self.objections.remove(purpose);
+            }
+            Preference::OptedOut { purpose } => {
+                self.opted_out.insert(purpose.clone());
+                self.consents.remove(purpose);
+            }
+            Preference::Restricted { .. } => self.restricted = true,
+            Preference::RestrictionLifted { .. } => self.restricted = false,
         }
         self.history.push(event);
-        Ok(())
+    }
+
+    /// Whether nothing that was said has an effect any more.
+    #[must_use]
+    pub fn is_idle(&self) -> bool {
+        let stands = !self.consents.is_empty() || !self.objections.is_empty();
+        !(stands || self.restricted || !self.opted_out.is_empty())
     }
 
     /// The consent that stands for a purpose.
@@ -222,6 +295,7 @@ impl Preferences {
     /// - Restricted data is used with the person's consent only (Art. 18(2)); legal claims and the
     ///   rights of others are for a human to decide.
     /// - What stands on consent needs one that was not withdrawn (Art. 7(3)).
+    /// - Whoever opted out is out, whatever the basis, until a consent is given.
     /// - An objection stops what stands on a public task or on legitimate interests (Art. 21(1));
     ///   elsewhere there is no right to object, and it changes nothing.
     #[must_use]
@@ -229,6 +303,9 @@ impl Preferences {
         let consented = self.consents.contains_key(purpose.name());
         if self.restricted && !consented {
             return Permission::Refused { ground: "restricted, GDPR Art. 18(2)" };
+        }
+        if self.opted_out.contains(purpose.name()) {
+            return Permission::Refused { ground: "opted out, Cal. Civ. Code 1798.120" };
         }
         if matches!(purpose.basis(), LegalBasis::Consent) && !consented {
             return Permission::Refused { ground: "no consent, GDPR Art. 6(1)(a), 7(3)" };
@@ -271,6 +348,8 @@ fn words(preference: &Preference) -> (&'static str, &str, String) {
         Preference::ObjectionEnded { purpose, reason } => {
             ("objection ended", purpose, reason.clone())
         }
+        Preference::Erased => ("erased", "", "consents and restriction ended".to_owned()),
+        Preference::OptedOut { purpose } => ("opted out", purpose, String::new()),
         Preference::Restricted { letter } => ("restricted", "", format!("Art. 18(1)({letter})")),
         Preference::RestrictionLifted { told_at } => {
             ("restriction lifted", "", format!("told at {told_at}"))

@@ -18,6 +18,7 @@ impl StatementSql for Postgres {
         (1, "request", include_str!("../../../migrations/postgres/0001_request.sql")),
         (2, "erasure", include_str!("../../../migrations/postgres/0002_erasure.sql")),
         (3, "after", include_str!("../../../migrations/postgres/0003_after.sql")),
+        (4, "register", include_str!("../../../migrations/postgres/0004_register.sql")),
     ];
 
     const RIGHTS_MIGRATION_TABLE: &'static str =
