@@ -8,6 +8,9 @@
 )]
 
 mod certificate;
+#[path = "../support/crash.rs"]
+mod crash;
+mod interrupted;
 mod plan;
 mod private;
 mod replay;

@@ -22,11 +22,11 @@ use crate::support::belgium;
 use crate::world::{World, clerk, key, world_of};
 
 /// A chain of the host's own.
-fn shop_chain() -> ChainId {
+pub(crate) fn shop_chain() -> ChainId {
     ChainId::new("acme", "shop").unwrap()
 }
 
-fn about(customer: &str, document: &str) -> Event {
+pub(crate) fn about(customer: &str, document: &str) -> Event {
     Event::builder("user.login", Actor::user("usr_1"))
         .target(Target::new("document", document))
         .private(customer, "/context/ip", format!("CANARY-{document}"))
@@ -36,7 +36,10 @@ fn about(customer: &str, document: &str) -> Event {
 }
 
 /// Three entries about a customer.
-async fn recorded<DB: Backend + crypto_fields::Backend>(world: &World<DB>, customer: &str) {
+pub(crate) async fn recorded<DB: Backend + crypto_fields::Backend>(
+    world: &World<DB>,
+    customer: &str,
+) {
     world.journal.create_chain(&shop_chain()).await.unwrap();
     for document in ["a", "b", "c"] {
         world.journal.append(&shop_chain(), about(customer, document)).await.unwrap();
@@ -44,7 +47,7 @@ async fn recorded<DB: Backend + crypto_fields::Backend>(world: &World<DB>, custo
 }
 
 /// How many private fields some entries of the shop's chain have.
-async fn fields<DB: Backend + crypto_fields::Backend>(
+pub(crate) async fn fields<DB: Backend + crypto_fields::Backend>(
     world: &World<DB>,
     seqs: impl IntoIterator<Item = u64>,
 ) -> Vec<usize> {
@@ -63,7 +66,7 @@ fn sealer_elsewhere() -> SubjectKeySealer<MemorySubjectKeys> {
     SubjectKeySealer::new(Arc::new(keys)).unwrap()
 }
 
-fn bob() -> privacy_rights::Selection {
+pub(crate) fn bob() -> privacy_rights::Selection {
     person("customer_id", "2")
 }
 

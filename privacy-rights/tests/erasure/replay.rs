@@ -8,7 +8,7 @@ use crate::shop::{rows, run};
 use crate::support::PEOPLE;
 
 /// As if a backup from before the erasure had been restored.
-const FORGET: &str = "DELETE FROM privacy_lease; DELETE FROM privacy_erasure_step;
+pub(crate) const FORGET: &str = "DELETE FROM privacy_lease; DELETE FROM privacy_erasure_step;
     DELETE FROM privacy_erasure; DELETE FROM privacy_suppression;
     DELETE FROM \"InvoiceLine\"; DELETE FROM \"Invoice\"; DELETE FROM \"Customer\";
     DELETE FROM \"Track\"; DELETE FROM \"Employee\"";

@@ -46,18 +46,18 @@ impl Notifier for Hooks {
     fn notify<'a>(
         &'a self,
         recipient: &'a str,
-        _request: Uuid,
+        request: Uuid,
         _person: &'a Selection,
     ) -> BoxFuture<'a, Result<NoticeOutcome, SourceError>> {
-        self.0.lock().unwrap().push(format!("notify {recipient}"));
+        self.0.lock().unwrap().push(format!("notify {recipient} {request}"));
         Box::pin(async { Ok(NoticeOutcome::Told) })
     }
 }
 
 /// A source that does its work and then fails, so many times: a crash behind each erasure.
 pub(crate) struct Fails {
-    inner: Arc<dyn PersonalDataSource>,
-    left: AtomicUsize,
+    pub(crate) inner: Arc<dyn PersonalDataSource>,
+    pub(crate) left: AtomicUsize,
 }
 
 impl PersonalDataSource for Fails {
@@ -226,7 +226,7 @@ behaviours! {
         assert!(eraser.is_erased(&Identifier::new("email", "Ann@Example.com").unwrap()).await.unwrap());
         assert_eq!(eraser.run(id).await.unwrap(), ErasureState::Deferred);
         assert_eq!(rows(&scene.shop.pool, LEFT).await, ERASED);
-        assert_eq!(*scene.calls.lock().unwrap(), ["revoke", "notify accountant"],
+        assert_eq!(*scene.calls.lock().unwrap(), ["revoke".to_owned(), format!("notify accountant {id}")],
             "the keys wait for what a law keeps");
         assert_eq!(scene.state(id).await, RequestState::Completed);
         let part = scene.part_one(id).await;
@@ -364,7 +364,7 @@ behaviours! {
         assert_eq!(scene.eraser().await.sweep().await.unwrap(), [(id, ErasureState::Done)]);
         assert_eq!(rows(&scene.shop.pool, LEFT).await, ["c1 erased", "c2 CANARY-Two",
             "c3 CANARY-Three", "i5", "l8"]);
-        assert_eq!(*scene.calls.lock().unwrap(), ["revoke", "notify accountant", "keys"]);
+        assert_eq!(*scene.calls.lock().unwrap(), ["revoke".to_owned(), format!("notify accountant {id}"), "keys".into()]);
         let part = scene.part_one(id).await;
         assert!(part.keys_destroyed && part.kept.is_empty());
         assert_eq!(part.erased[1].records, 7);
