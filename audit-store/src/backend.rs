@@ -13,6 +13,7 @@ use sqlx::{AssertSqlSafe, Database, SqlSafeStr, SqlStr};
 use crate::error::OpenError;
 
 pub(crate) mod append;
+pub(crate) mod begin;
 pub(crate) mod dispose;
 pub(crate) mod hold;
 pub(crate) mod index;

@@ -8,6 +8,7 @@ use tokio::task::JoinHandle;
 use crate::append::group_commit::{self, Queue};
 use crate::append::head::Heads;
 use crate::append::sequencer::Sequencer;
+use crate::backend::begin::begin;
 use crate::backend::setup::JournalRow;
 use crate::backend::tenancy::TenancyRow;
 use crate::backend::{Backend, Schema};
@@ -114,7 +115,7 @@ impl<DB: Backend> Store<DB> {
     /// Begins one of the journal's own writing transactions: immediate on SQLite, READ COMMITTED
     /// on PostgreSQL.
     pub(crate) async fn begin_write(&self) -> sqlx::Result<Transaction<'static, DB>> {
-        self.writer.begin_with(DB::BEGIN).await
+        begin(&self.writer, DB::BEGIN).await
     }
 
     /// Waits for the turn to write. Within a process writers so wait in a fair row, where SQLite
@@ -362,7 +363,7 @@ async fn migrate<DB: Backend>(
     options: &JournalOptions,
     create: Option<&JournalRow>,
 ) -> Result<(), OpenError> {
-    let mut tx = writer.begin_with(DB::BEGIN).await?;
+    let mut tx = begin(writer, DB::BEGIN).await?;
     DB::lock_migrations(&mut tx).await?;
     let from = match (state::<DB>(&mut tx, schema).await?, create) {
         (State::None, None) => return Err(OpenError::NotAJournal),

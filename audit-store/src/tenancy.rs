@@ -6,6 +6,7 @@ use sqlx::Transaction;
 use sqlx::pool::PoolConnection;
 
 use crate::backend::Backend;
+use crate::backend::begin::begin;
 use crate::journal::Store;
 
 #[cfg(feature = "postgres")]
@@ -177,7 +178,7 @@ impl<DB: Backend> Store<DB> {
         let Some((setting, tenant)) = self.options.tenancy.setting().zip(round) else {
             return self.pool.acquire().await.map(Session::Connection);
         };
-        let mut tx = self.pool.begin_with(DB::BEGIN_READ).await?;
+        let mut tx = begin(&self.pool, DB::BEGIN_READ).await?;
         DB::enter_tenant(&mut tx, setting, tenant).await?;
         Ok(Session::Transaction(tx))
     }
@@ -196,7 +197,7 @@ impl<DB: Backend> Store<DB> {
         &self,
         tenant: &str,
     ) -> sqlx::Result<Transaction<'static, DB>> {
-        let mut tx = self.pool.begin_with(DB::BEGIN_SNAPSHOT).await?;
+        let mut tx = begin(&self.pool, DB::BEGIN_SNAPSHOT).await?;
         self.enter_tenant(&mut tx, tenant).await?;
         Ok(tx)
     }
@@ -241,7 +242,7 @@ impl<DB: Backend> Store<DB> {
         }
         let Some(setting) = self.options.tenancy.setting() else { return Ok(vec![None]) };
         // A transaction, so that what the look names is named no longer.
-        let mut tx = self.pool.begin_with(DB::BEGIN_READ).await?;
+        let mut tx = begin(&self.pool, DB::BEGIN_READ).await?;
         let tenants = DB::tenants_with_staged(&mut tx, &self.schema, setting).await?;
         tx.rollback().await?;
         Ok(tenants.into_iter().map(Some).collect())

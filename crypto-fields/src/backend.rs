@@ -3,6 +3,7 @@
 
 #![allow(unnameable_types, reason = "what stands behind the sealed trait is not for naming")]
 
+pub(crate) mod begin;
 pub(crate) mod error;
 #[cfg(feature = "postgres")]
 mod postgres;

@@ -11,6 +11,7 @@ use std::fmt;
 use sqlx::{Pool, Transaction};
 
 use crate::associated_data::names::{SubjectId, TenantId};
+use crate::backend::begin::begin;
 use crate::backend::{Backend, fixed};
 use crate::clock::{Clock, Timestamp};
 use crate::keyset::census::UnusedKey;
@@ -84,7 +85,7 @@ impl<DB: Backend> KeyStore<DB> {
     ///
     /// As [`apply_in`](Self::apply_in). Nothing was changed.
     pub async fn apply(&self, transitions: &[Transition]) -> Result<(), StoreError> {
-        let mut tx = self.pool.begin_with(fixed(DB::BEGIN)).await?;
+        let mut tx = begin(&self.pool, fixed(DB::BEGIN)).await?;
         self.apply_in(&mut tx, transitions).await?;
         Ok(tx.commit().await?)
     }

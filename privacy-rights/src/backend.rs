@@ -6,6 +6,7 @@ use std::future::Future;
 
 use sqlx::{AssertSqlSafe, Database, SqlSafeStr, SqlStr};
 
+pub(crate) mod begin;
 pub(crate) mod catalogue;
 #[cfg(feature = "postgres")]
 mod postgres;

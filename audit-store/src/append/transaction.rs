@@ -12,6 +12,7 @@ use crate::append::staging::Ticket;
 use crate::append::write::{Group, Shared};
 use crate::append::{AppendError, Receipt, refuse_reserved};
 use crate::backend::Backend;
+use crate::backend::begin::begin;
 use crate::journal::{Journal, Store, Turn};
 use crate::subject::{Fresh, Prepared};
 
@@ -80,7 +81,7 @@ impl<DB: Backend> Journal<DB> {
     pub async fn begin_with(&self, isolation: Isolation) -> Result<JournalTx<DB>, AppendError> {
         // On SQLite this is a writer like any other.
         let turn = self.store.turn_alone().await;
-        let tx = self.store.pool.begin_with(DB::begin(isolation)).await?;
+        let tx = begin(&self.store.pool, DB::begin(isolation)).await?;
         Ok(JournalTx {
             tx,
             _turn: turn,

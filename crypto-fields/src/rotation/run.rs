@@ -15,6 +15,7 @@ use super::page::{self, CurrentKeys, Row};
 use super::progress::Progress;
 use super::quarantine;
 use super::turn::{Failure, Turn, turn};
+use crate::backend::begin::begin;
 use crate::backend::value::Value;
 use crate::backend::{Backend, Change, fixed};
 use crate::clock::Timestamp;
@@ -45,7 +46,7 @@ struct Work {
 impl<DB: Backend> Rotator<DB> {
     pub(super) async fn begin(&self, column: &SealedColumn) -> Result<Job, RotationError> {
         self.rotatable(column).await?;
-        let mut tx = self.pool.begin_with(fixed(DB::BEGIN)).await?;
+        let mut tx = begin(&self.pool, fixed(DB::BEGIN)).await?;
         let (now, until) = (self.clock.now(), self.lease_until());
         let job = Job::take::<DB>(&mut tx, column, now, until, self.take_over).await?;
         tx.commit().await?;
@@ -91,7 +92,7 @@ impl<DB: Backend> Rotator<DB> {
             } else if job.progress.pass >= MOST_PASSES {
                 return Err(RotationError::Unsettled);
             }
-            let mut tx = self.pool.begin_with(fixed(DB::BEGIN)).await?;
+            let mut tx = begin(&self.pool, fixed(DB::BEGIN)).await?;
             job.next_pass::<DB>(&mut tx, column, self.lease_until()).await?;
             tx.commit().await?;
             job.next_passed();
@@ -133,7 +134,7 @@ impl<DB: Backend> Rotator<DB> {
         locking: &str,
     ) -> Result<usize, RotationError> {
         let after = Self::behind(column, job)?;
-        let mut tx = self.pool.begin_with(fixed(DB::BEGIN)).await?;
+        let mut tx = begin(&self.pool, fixed(DB::BEGIN)).await?;
         let rows = page::read::<DB>(&mut tx, column, current, after.as_ref(), self.batch, locking);
         let work = work(column, keys, rows.await?, current).await;
         let rows = work.rows;
@@ -164,7 +165,7 @@ impl<DB: Backend> Rotator<DB> {
             return Ok(0);
         }
         let write = async {
-            let tx = self.pool.begin_with(fixed(DB::BEGIN)).await?;
+            let tx = begin(&self.pool, fixed(DB::BEGIN)).await?;
             self.write(column, job, work, tx).await
         };
         let (written, next) = both(write, self.prepare(column, keys, current, last)).await;

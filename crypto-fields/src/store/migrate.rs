@@ -4,6 +4,7 @@ use sha2::{Digest, Sha256};
 use sqlx::Pool;
 
 use super::error::StoreError;
+use crate::backend::begin::begin;
 use crate::backend::{Backend, fixed};
 use crate::clock::Timestamp;
 
@@ -20,7 +21,7 @@ pub(crate) async fn run<DB: Backend>(pool: &Pool<DB>, now: Timestamp) -> Result<
     if missing::<DB>(&mut *pool.acquire().await?).await? == Some(0) {
         return Ok(());
     }
-    let mut tx = pool.begin_with(fixed(DB::BEGIN)).await?;
+    let mut tx = begin(pool, fixed(DB::BEGIN)).await?;
     DB::lock_migrations(&mut tx).await?;
     DB::execute(&mut tx, fixed(DB::MIGRATION_TABLE), Vec::new()).await?;
     let missing = missing::<DB>(&mut tx).await?.unwrap_or(DB::MIGRATIONS.len());

@@ -6,6 +6,7 @@ use super::KeyStore;
 use super::error::{StoreError, refuse_unwrapped};
 use super::keys::{check, tenant, wrapped};
 use crate::associated_data::names::{SubjectId, TenantId};
+use crate::backend::begin::begin;
 use crate::backend::value::Fields;
 use crate::backend::{Backend, fixed};
 use crate::clock::Timestamp;
@@ -159,7 +160,7 @@ impl<DB: Backend> SubjectKeyStore for KeyStore<DB> {
     ) -> StoreResult<'a, Vec<SubjectKeyRecord>> {
         Box::pin(async move {
             let mut tx =
-                self.pool.begin_with(fixed(DB::BEGIN)).await.map_err(SubjectStoreError::new)?;
+                begin(&self.pool, fixed(DB::BEGIN)).await.map_err(SubjectStoreError::new)?;
             let destroyed = destroy::<DB>(&mut tx, tenant, subject, at).await;
             let destroyed = destroyed.map_err(SubjectStoreError::new)?;
             tx.commit().await.map_err(SubjectStoreError::new)?;

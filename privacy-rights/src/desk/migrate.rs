@@ -4,6 +4,7 @@ use audit_core::Timestamp;
 use sha2::{Digest, Sha256};
 use sqlx::Pool;
 
+use crate::backend::begin::begin;
 use crate::backend::{Backend, fixed};
 use crate::desk::error::DeskError;
 
@@ -20,7 +21,7 @@ pub(crate) async fn run<DB: Backend>(pool: &Pool<DB>, now: Timestamp) -> Result<
     if missing::<DB>(&mut *pool.acquire().await?).await? == Some(0) {
         return Ok(());
     }
-    let mut tx = pool.begin_with(fixed(DB::BEGIN_RIGHTS)).await?;
+    let mut tx = begin(pool, fixed(DB::BEGIN_RIGHTS)).await?;
     DB::lock_rights_migrations(&mut tx).await?;
     DB::execute(&mut tx, fixed(DB::RIGHTS_MIGRATION_TABLE), Vec::new()).await?;
     let missing = missing::<DB>(&mut tx).await?.unwrap_or(DB::RIGHTS_MIGRATIONS.len());

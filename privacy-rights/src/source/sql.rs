@@ -5,6 +5,7 @@ use chrono::NaiveDate;
 use serde_json::Value as Json;
 use sqlx::Pool;
 
+use crate::backend::begin::begin;
 use crate::backend::value::Fields;
 use crate::backend::{Backend, fixed};
 use crate::data_map::catalogue::Catalogue;
@@ -201,7 +202,7 @@ impl<DB: Backend> SqlSource<DB> {
     ) -> Result<Applied, SourceError> {
         let Some(query) = self.unerased(selection) else { return Ok(Applied::default()) };
         // Rolled back when it is dropped: whoever is asked is asked inside of a transaction.
-        let mut conn = self.pool.begin_with(fixed(DB::BEGIN_RIGHTS)).await?;
+        let mut conn = begin(&self.pool, fixed(DB::BEGIN_RIGHTS)).await?;
         permit.begin(DB::connection(&mut conn)).await?;
         let mut rows = self.fetch_page(&mut conn, query, after, limit, "").await?;
         let more = rows.len() > limit;
@@ -235,7 +236,7 @@ impl<DB: Backend> SqlSource<DB> {
         limit: usize,
     ) -> Result<Applied, SourceError> {
         let Some(query) = self.unerased(selection) else { return Ok(Applied::default()) };
-        let mut tx = self.pool.begin_with(fixed(DB::BEGIN_RIGHTS)).await?;
+        let mut tx = begin(&self.pool, fixed(DB::BEGIN_RIGHTS)).await?;
         DB::wipe_what_is_overwritten(&mut tx).await?;
         permit.begin(DB::connection(&mut tx)).await?;
         let mut rows = self.fetch_page(&mut tx, query, after, limit, DB::LOCK_ROWS).await?;

@@ -110,16 +110,19 @@ impl<DB: Backend + crypto_fields::Backend> World<DB> {
 
     /// The actions of the journal, without those of the chain itself.
     pub(crate) async fn actions(&self) -> Vec<String> {
-        let query = audit_store::Query::new(&chain());
-        let page = self.journal.query(&query).await.unwrap();
-        let mut actions: Vec<(u64, String)> = page
-            .entries
-            .iter()
-            .map(|stored| {
+        let mut query = audit_store::Query::new(&chain()).page_size(500);
+        let mut actions: Vec<(u64, String)> = Vec::new();
+        loop {
+            let page = self.journal.query(&query).await.unwrap();
+            actions.extend(page.entries.iter().map(|stored| {
                 let entry = audit_core::Entry::parse(stored.as_str()).unwrap();
                 (entry.seq(), entry.event().action().to_owned())
-            })
-            .collect();
+            }));
+            match page.next {
+                Some(next) => query = query.after(next),
+                None => break,
+            }
+        }
         actions.sort();
         let own = actions.into_iter().map(|(_, action)| action);
         own.filter_map(|action| action.strip_prefix("rights.").map(ToOwned::to_owned)).collect()

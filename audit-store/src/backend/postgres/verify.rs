@@ -4,6 +4,7 @@ use audit_core::Timestamp;
 use sqlx::{AssertSqlSafe, PgConnection, PgPool, Postgres, Row, Transaction};
 
 use crate::backend::Schema;
+use crate::backend::begin::begin;
 use crate::backend::proof::ProofSql;
 use crate::backend::verify::{Unsealed, VerifySql};
 
@@ -15,7 +16,7 @@ impl VerifySql for Postgres {
         pool: &PgPool,
         count: usize,
     ) -> sqlx::Result<Vec<Transaction<'static, Self>>> {
-        let mut first = pool.begin_with(Self::BEGIN_SNAPSHOT).await?;
+        let mut first = begin(pool, Self::BEGIN_SNAPSHOT).await?;
         let id: String =
             sqlx::query_scalar("SELECT pg_export_snapshot()").fetch_one(&mut *first).await?;
         // A snapshot's id is hexadecimal digits and dashes; SET takes no parameters.
@@ -24,7 +25,7 @@ impl VerifySql for Postgres {
         }
         let mut snapshots = vec![first];
         while snapshots.len() < count {
-            let mut tx = pool.begin_with(Self::BEGIN_SNAPSHOT).await?;
+            let mut tx = begin(pool, Self::BEGIN_SNAPSHOT).await?;
             sqlx::query(AssertSqlSafe(format!("SET TRANSACTION SNAPSHOT '{id}'")))
                 .execute(&mut *tx)
                 .await?;

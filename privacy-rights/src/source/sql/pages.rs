@@ -1,7 +1,6 @@
 //! Reading a table page by page.
 
-use sqlx::Connection as _;
-
+use crate::backend::begin::begin;
 use crate::backend::value::Fields;
 use crate::backend::{Backend, fixed};
 use crate::source::error::SourceError;
@@ -22,11 +21,11 @@ impl<DB: Backend> SqlSource<DB> {
         after: Option<&Cursor>,
         limit: usize,
     ) -> Result<Vec<Fields>, SourceError> {
-        let mut conn = self.pool.acquire().await?;
         if after.is_none() || !walks::<DB>(&self.plan) {
+            let mut conn = self.pool.acquire().await?;
             return self.fetch_page(&mut conn, query, after, limit, "").await;
         }
-        let mut tx = conn.begin().await?;
+        let mut tx = begin(&self.pool, "BEGIN").await?;
         let rows = self.fetch_page(&mut tx, query, after, limit, "").await?;
         tx.commit().await?;
         Ok(rows)
