@@ -91,7 +91,7 @@ async fn count<DB: Backend + crypto_fields::Backend>(scene: &Scene<DB>, action: 
 }
 
 /// The same erasure as it is without any interruption.
-async fn undisturbed<T: crate::world::Home>() -> (Scene<T::Db>, Uuid, T)
+pub(crate) async fn undisturbed<T: crate::world::Home>() -> (Scene<T::Db>, Uuid, T)
 where
     for<'c> &'c Pool<T::Db>: Executor<'c, Database = T::Db>,
 {

@@ -10,6 +10,7 @@
 mod certificate;
 #[path = "../support/crash.rs"]
 mod crash;
+mod failing;
 mod interrupted;
 mod plan;
 mod private;
