@@ -39,6 +39,8 @@ mod erasure;
 mod registers;
 mod request;
 mod source;
+#[cfg(any(feature = "sqlite", feature = "postgres"))]
+mod tenant;
 #[cfg(feature = "testkit")]
 mod testkit;
 
@@ -124,6 +126,23 @@ pub use erasure::saga::{Eraser, Progress};
 pub use erasure::store::{ErasureState, StepKind, StepState};
 #[cfg(any(feature = "sqlite", feature = "postgres"))]
 pub use erasure::suppression::{SuppressionTokens, TokenError};
+
+// The end of a tenant.
+#[cfg(all(feature = "object-store", any(feature = "sqlite", feature = "postgres")))]
+pub use tenant::objects::{ObjectHistory, ObjectsHidden, ObjectsStore};
+#[cfg(feature = "postgres")]
+pub use tenant::schema::SchemaStore;
+#[cfg(any(feature = "sqlite", feature = "postgres"))]
+pub use tenant::{
+    PatternError, TenantContents, TenantPurged, TenantStore,
+    error::PurgeError,
+    file::FileStore,
+    keys::KeysStore,
+    ledger::{FilePurgeLedger, PurgeLedger, PurgeNote},
+    plan::{PlannedStore, PurgePlan},
+    saga::{PurgeProgress, PurgeReport, PurgeStep, TenantPurger},
+    shared::SharedStore,
+};
 
 // What a host's tests ask of its sources.
 #[cfg(feature = "testkit")]

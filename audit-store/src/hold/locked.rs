@@ -28,6 +28,13 @@ impl LockedHolds {
         self.subjects.is_empty() && self.targets.is_empty() && self.chains.is_empty()
     }
 
+    /// The ids of all of them; one that is on several things as often.
+    pub fn ids(&self) -> impl Iterator<Item = &str> {
+        let subjects = self.subjects.iter().map(|(_, hold)| hold);
+        let targets = self.targets.iter().map(|(_, hold)| hold);
+        subjects.chain(targets).chain(&self.chains).map(String::as_str)
+    }
+
     /// Whether any of them is on a data subject.
     #[must_use]
     pub const fn on_subjects(&self) -> bool {

@@ -6,6 +6,7 @@ use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
 use audit_core::{SubjectRef, Timestamp};
+use serde::de::DeserializeOwned;
 use serde::{Deserialize, Serialize};
 use uuid::Uuid;
 
@@ -118,7 +119,7 @@ fn is_cut_off(line: &str) -> bool {
     line.starts_with(BEGINNING) || BEGINNING.starts_with(line) || line.bytes().all(|byte| byte == 0)
 }
 
-fn append(path: &Path, line: &[u8]) -> Result<(), NoteError> {
+pub(crate) fn append(path: &Path, line: &[u8]) -> Result<(), NoteError> {
     let failed = |error: io::Error| NoteError::unavailable(error);
     let is_new = !path.exists();
     let mut file = OpenOptions::new()
@@ -148,7 +149,7 @@ fn append(path: &Path, line: &[u8]) -> Result<(), NoteError> {
     written().map_err(failed)
 }
 
-fn read(path: &Path) -> Result<Vec<ErasureNote>, NoteError> {
+pub(crate) fn read<T: DeserializeOwned>(path: &Path) -> Result<Vec<T>, NoteError> {
     let file = match File::open(path) {
         // Nothing was noted yet. A folder that is not there is a disk that is not, and says nothing.
         Err(error) if error.kind() == io::ErrorKind::NotFound && folder_of(path).is_dir() => {

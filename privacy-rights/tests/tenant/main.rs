@@ -7,7 +7,12 @@
     reason = "tests"
 )]
 
+mod estate;
+mod holds;
 mod journal;
+mod objects;
+mod purge;
+mod schema;
 #[path = "../support/mod.rs"]
 mod support;
 mod world;

@@ -5,7 +5,7 @@ use std::sync::Arc;
 use audit_core::{Actor, ChainId, JournalName, ManualClock, SigningKey, Timestamp};
 use audit_store::{Journal, JournalOptions, PgJournal, SqliteJournal};
 use privacy_rights::{Backend, Identifier, Selection};
-use sqlx::Pool;
+use sqlx::{AssertSqlSafe, Executor, Pool, Row};
 use test_support::{TestDatabase, TestPg, TestSqlite};
 
 /// What each kind of database needs for a journal in a pool of the host's.
@@ -26,6 +26,8 @@ impl Home for TestPg {
 }
 
 pub(crate) struct World<DB: Backend> {
+    pub(crate) pool: Pool<DB>,
+    pub(crate) clock: Arc<ManualClock>,
     pub(crate) journal: Journal<DB>,
 }
 
@@ -36,9 +38,9 @@ pub(crate) async fn world<T: Home>(db: &T) -> World<T::Db> {
     let options = JournalOptions::new(JournalName::new("audit.example.com").unwrap())
         .signer(key())
         .record_private_reads(true)
-        .clock(clock);
-    let journal = T::journal(pool, &options).await;
-    World { journal }
+        .clock(clock.clone());
+    let journal = T::journal(pool.clone(), &options).await;
+    World { pool, clock, journal }
 }
 
 pub(crate) fn now() -> Timestamp {
@@ -60,6 +62,17 @@ pub(crate) fn clerk() -> Actor {
 
 pub(crate) fn person(kind: &str, value: &str) -> Selection {
     Selection::of(Identifier::new(kind, value).unwrap())
+}
+
+/// A table's rows as text, in order.
+pub(crate) async fn rows<DB: Backend>(pool: &Pool<DB>, sql: &str) -> Vec<String>
+where
+    for<'c> &'c Pool<DB>: Executor<'c, Database = DB>,
+    for<'r> String: sqlx::Decode<'r, DB> + sqlx::Type<DB>,
+    usize: sqlx::ColumnIndex<DB::Row>,
+{
+    let rows = pool.fetch_all(AssertSqlSafe(sql.to_owned())).await.unwrap();
+    rows.iter().map(|row| row.try_get::<String, _>(0).unwrap()).collect()
 }
 
 /// Behaviours on both databases, with the bounds that they need.
