@@ -19,8 +19,10 @@
 //!   to use elsewhere, signed; complete, or with what is kept back and why;
 //! - erasure: `Eraser` carries it out in steps, from the approved [`ErasurePlan`] to a
 //!   [`SignedCertificate`], which is checked with the journal's public key alone.
+//! - the end of a tenant: `TenantPurger` destroys what schemas, files, shared tables, object stores and
+//!   key stores hold of one, keys last, and says what could not be seen.
 //!
-//! Not there yet: rectification and restriction carried out in sources, the purge of a whole tenant.
+//! Not there yet: rectification and restriction carried out in sources.
 //!
 //! It is not legal advice.
 
