@@ -18,13 +18,13 @@ use crate::source::selection::Selection;
 
 pub(crate) mod contents;
 pub(crate) mod error;
-mod file;
+pub(crate) mod file;
 pub(crate) mod finished;
 #[cfg(any(feature = "sqlite", feature = "postgres"))]
 mod journal;
 mod make;
 pub(crate) mod manifest;
-mod name;
+pub(crate) mod name;
 pub(crate) mod notice;
 mod page;
 pub(crate) mod rules;

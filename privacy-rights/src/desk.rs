@@ -1,6 +1,7 @@
 //! Requests at work: kept in the database, each step with its entry in the journal.
 
 use std::fmt;
+use std::path::PathBuf;
 use std::sync::Arc;
 
 use audit_core::{Actor, ChainId, Clock, Timestamp};
@@ -14,11 +15,13 @@ use crate::clock::due::{Due, Place};
 use crate::clock::period::Period;
 use crate::clock::regime::{Duty, Regime};
 use crate::clock::rule::Rule;
+use crate::erasure::suppression::SuppressionTokens;
 use crate::request::Request;
 use crate::request::event::{RefusalReason, RequestEvent, Requester, Right};
 use crate::source::selection::Selection;
 
 pub(crate) mod backup;
+pub(crate) mod download;
 pub(crate) mod error;
 pub(crate) mod identity;
 pub(crate) mod migrate;
@@ -27,6 +30,7 @@ mod store;
 pub(crate) mod sweep;
 pub(crate) mod vault;
 
+use download::Downloads;
 use error::DeskError;
 use vault::IdentityVault;
 
@@ -42,6 +46,7 @@ pub struct DeskOptions {
     pub(crate) policy: OneTimeCodePolicy,
     pub(crate) patience: std::time::Duration,
     pub(crate) record_months: u16,
+    pub(crate) downloads: Option<Downloads>,
 }
 
 impl DeskOptions {
@@ -64,6 +69,7 @@ impl DeskOptions {
             policy: OneTimeCodePolicy::default(),
             patience: std::time::Duration::from_secs(90 * 86_400),
             record_months: 24,
+            downloads: None,
         }
     }
 
@@ -86,6 +92,29 @@ impl DeskOptions {
     #[must_use]
     pub const fn record_months(mut self, months: u16) -> Self {
         self.record_months = months;
+        self
+    }
+
+    /// Bundles are made and kept in `folder`, which is the desk's alone, until they expire; `tokens`
+    /// are those of the [`Eraser`](crate::Eraser), which takes back the bundles of whom it erases.
+    #[must_use]
+    pub fn downloads(
+        mut self,
+        folder: impl Into<PathBuf>,
+        tokens: impl Into<Arc<SuppressionTokens>>,
+    ) -> Self {
+        let (folder, tokens) = (folder.into(), tokens.into());
+        self.downloads = Some(Downloads { folder, tokens, lifetime: Downloads::LIFETIME });
+        self
+    }
+
+    /// For so long a bundle can be had; 7 days if nothing is said. After
+    /// [`downloads`](Self::downloads).
+    #[must_use]
+    pub fn download_lifetime(mut self, lifetime: std::time::Duration) -> Self {
+        if let Some(downloads) = &mut self.downloads {
+            downloads.lifetime = lifetime;
+        }
         self
     }
 

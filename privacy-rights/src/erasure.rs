@@ -13,6 +13,8 @@ mod finish;
 pub(crate) mod hooks;
 #[cfg(any(feature = "sqlite", feature = "postgres"))]
 mod identity;
+#[cfg(any(feature = "sqlite", feature = "postgres"))]
+mod lease;
 pub(crate) mod ledger;
 pub(crate) mod plan;
 #[cfg(any(feature = "sqlite", feature = "postgres"))]

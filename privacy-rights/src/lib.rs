@@ -17,6 +17,8 @@
 //!   entry in the journal;
 //! - access: [`AccessBundle`] gives a person everything that the sources hold about them, to read and
 //!   to use elsewhere, signed; complete, or with what is kept back and why;
+//! - downloads: `Desk::begin_export` and `publish_zip` hand a bundle out by a token that expires, unless
+//!   the person is erased meanwhile;
 //! - erasure: `Eraser` carries it out in steps, from the approved [`ErasurePlan`] to a
 //!   [`SignedCertificate`], which is checked with the journal's public key alone.
 //! - the end of a tenant: `TenantPurger` destroys what schemas, files, shared tables, object stores and
@@ -170,6 +172,10 @@ pub use request::event::{AlarmKind, RefusalReason, RequestEvent, Requester, Righ
 pub use request::{Request, RequestState};
 
 // Requests at work.
+#[cfg(any(feature = "sqlite", feature = "postgres"))]
+pub use desk::download::token::DownloadToken;
+#[cfg(any(feature = "sqlite", feature = "postgres"))]
+pub use desk::download::{Download, DownloadError, Export};
 #[cfg(any(feature = "sqlite", feature = "postgres"))]
 pub use desk::error::DeskError;
 #[cfg(any(feature = "sqlite", feature = "postgres"))]

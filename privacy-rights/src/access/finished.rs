@@ -21,7 +21,8 @@ use crate::access::sink::ZipSink;
 ///
 /// Between this and its place is where a host checks again that it may still be handed out: an
 /// erasure that ran meanwhile must not find its data again in a bundle that is finished after it.
-/// Check under the person's lease, in the same transaction that records the bundle.
+/// `Desk::publish_zip` and `Desk::publish_directory` do that, in the same transaction that registers the
+/// bundle.
 pub struct FinishedBundle {
     work: TempDir,
     manifest: BundleManifest,

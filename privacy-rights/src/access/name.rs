@@ -8,7 +8,7 @@ const LONGEST: usize = 40;
 /// The name of a source as part of a file's name: itself where it is of lower-case letters, digits,
 /// `-` and `_`, otherwise what is left of it and a piece of its hash. Names that differ in nothing
 /// but case, dots or slashes are different files then, on every file system.
-pub(super) fn stem(name: &str) -> String {
+pub(crate) fn stem(name: &str) -> String {
     let safe = |c: char| {
         let c = c.to_ascii_lowercase();
         if c.is_ascii_alphanumeric() || c == '-' || c == '_' { c } else { '-' }

@@ -10,6 +10,7 @@ use crate::registers::backup::BackupError;
 use crate::request::error::TransitionError;
 use crate::source::error::SourceError;
 
+use super::download::DownloadError;
 use super::vault::VaultError;
 
 /// The desk did not do it. Unless it says otherwise, nothing was changed.
@@ -25,6 +26,9 @@ pub enum DeskError {
     /// A one-time code was not issued or not looked at.
     #[error("the one-time code was not issued or not looked at")]
     Code(#[from] OneTimeCodeError),
+    /// The files of bundles could not be deleted. It is tried again.
+    #[error("the files of bundles were not deleted")]
+    Bundles(#[source] Box<DownloadError>),
     /// Somebody else changed the request meanwhile. Look at it again.
     #[error("somebody else changed the request")]
     Conflict,

@@ -5,6 +5,7 @@ use uuid::Uuid;
 
 use crate::backend::Backend;
 use crate::clock::due::Due;
+use crate::desk::download::DownloadError;
 use crate::desk::error::DeskError;
 use crate::desk::{Desk, store};
 use crate::request::event::{AlarmKind, RequestEvent};
@@ -14,6 +15,8 @@ use crate::request::{Request, RequestState};
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 #[non_exhaustive]
 pub struct SweepReport {
+    /// Bundles whose files were deleted: they had expired, were not finished or belonged to nobody.
+    pub bundles: Vec<Uuid>,
     /// Requests whose deadline came near or has passed since the last sweep, with the kind.
     pub alarms: Vec<(Uuid, AlarmKind)>,
     /// Requests whose time to think it over has passed, and which are begun now.
@@ -28,7 +31,8 @@ impl<DB: Backend> Desk<DB> {
     /// Does what is due by itself in all open requests: raises each alarm once, begins what has
     /// cooled off, ends what nobody answers. Of requests that ended before the record period
     /// ([`DeskOptions::record_months`](crate::DeskOptions::record_months)) it forgets whom they were
-    /// about; of an erasure the [`Eraser`](crate::Eraser::sweep) does. To be called now and then, by one process or by many:
+    /// about; of an erasure the [`Eraser`](crate::Eraser::sweep) does. Bundles that have expired are
+    /// deleted, and what crashes have left in their folder. To be called now and then, by one process or by many:
     /// what another has just changed is left for the next time.
     ///
     /// # Errors
@@ -52,6 +56,11 @@ impl<DB: Backend> Desk<DB> {
             }
         }
         self.sweep_closed(&mut report).await?;
+        report.bundles = match self.sweep_bundles().await {
+            Ok(deleted) => deleted,
+            Err(DownloadError::Desk(error)) => return Err(error),
+            Err(error) => return Err(DeskError::Bundles(Box::new(error))),
+        };
         Ok(report)
     }
 

@@ -3,6 +3,7 @@
 use audit_core::{EventError, NoteError};
 use audit_store::{AppendError, DatabaseError, ProveError, QueryError, SignerError, SigningError};
 
+use crate::desk::download::DownloadError;
 use crate::desk::error::DeskError;
 use crate::desk::vault::VaultError;
 use crate::erasure::certificate::error::CertificateError;
@@ -24,6 +25,9 @@ pub enum EraseError {
         /// How many values.
         values: usize,
     },
+    /// The person's bundles were not deleted. Nothing was erased yet.
+    #[error("the person's bundles were not deleted")]
+    Bundles(#[source] DownloadError),
     /// The certificate cannot say what it has to.
     #[error("the certificate was not made")]
     Certificate(#[from] CertificateError),
@@ -64,6 +68,10 @@ pub enum EraseError {
         /// How many.
         erasures: usize,
     },
+    /// The desk knows whose bundles are whose by other tokens: it is to be given the same
+    /// ([`DeskOptions::downloads`](crate::DeskOptions::downloads)). Nothing was begun.
+    #[error("the desk and the eraser have different tokens")]
+    OtherTokens,
     /// The plan may not be carried out.
     #[error("the plan may not be carried out")]
     Plan(#[from] PlanError),
@@ -96,6 +104,15 @@ pub enum EraseError {
 impl From<sqlx::Error> for EraseError {
     fn from(error: sqlx::Error) -> Self {
         Self::Database(error.into())
+    }
+}
+
+impl From<DownloadError> for EraseError {
+    fn from(error: DownloadError) -> Self {
+        match error {
+            DownloadError::Desk(error) => error.into(),
+            error => Self::Bundles(error),
+        }
     }
 }
 

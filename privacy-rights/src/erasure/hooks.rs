@@ -9,8 +9,8 @@ use crate::source::selection::Selection;
 
 /// Ends what the person, or whoever works for them, is just doing. Asked before anything is erased.
 pub trait Revocation: Send + Sync {
-    /// Ends the person's sessions, tokens and running exports, and has finished bundles deleted. It
-    /// may be asked again.
+    /// Ends the person's sessions and tokens, and whatever else of theirs is made or handed out
+    /// elsewhere than at the desk. It may be asked again.
     fn revoke<'a>(&'a self, person: &'a Selection) -> BoxFuture<'a, Result<(), SourceError>>;
 }
 

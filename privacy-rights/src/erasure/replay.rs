@@ -109,12 +109,12 @@ impl<DB: Backend> Eraser<DB> {
         let StoredErasure { mut body, steps, .. } = stored;
         let mut tx = self.desk.journal.begin().await?;
         if can {
-            store::insert::<DB>(&mut tx, (self.tenant(), request), &body, &steps).await?;
+            self.enter(&mut tx, request, (&body, &steps)).await?;
         } else {
             body = Body { identity: String::new(), refs: Vec::new(), ..body };
             let now = self.desk.options.clock.now();
             store::insert::<DB>(&mut tx, (self.tenant(), request), &body, &[]).await?;
-            store::release::<DB>(&mut tx, request).await?;
+            store::suppress::<DB>(&mut tx, (self.tenant(), request), &body.tokens).await?;
             store::set_forgotten::<DB>(&mut tx, request, now).await?;
         }
         self.record_replay(&mut tx, request, can).await?;
@@ -150,7 +150,7 @@ impl<DB: Backend> Eraser<DB> {
         if stored.state != ErasureState::Running {
             store::set_state::<DB>(&mut tx, request, stored.state, ErasureState::Running).await?;
         }
-        store::lease::<DB>(&mut tx, (self.tenant(), request), &stored.body.tokens).await?;
+        self.lease(&mut tx, request, &stored.body.tokens).await?;
         for old in &stored.steps {
             let mut new = StoredStep { state: StepState::Pending, attempts: 0, ..old.clone() };
             // What a backup brings back is erased again, and counts once.

@@ -57,11 +57,14 @@ pub enum Progress {
 /// nothing: whoever calls [`run`](Self::run) next goes on.
 ///
 /// Nothing is destroyed before the intent is on record, in the database and in the ledger outside it.
+/// With it the desk's exports of the person are cancelled and their bundles cannot be had any more
+/// ([`Desk::begin_export`]); the files go before the first source. What follows the end is done by
+/// [`sweep`](Self::sweep).
 pub struct Eraser<DB: Backend> {
     pub(super) desk: Arc<Desk<DB>>,
     pub(super) sources: Vec<Arc<dyn PersonalDataSource>>,
     pub(super) ledger: Arc<dyn NoteLedger>,
-    pub(super) tokens: SuppressionTokens,
+    pub(super) tokens: Arc<SuppressionTokens>,
     pub(super) signer: Arc<dyn CheckpointSigner>,
     pub(super) single: Vec<String>,
     pub(super) permit: Option<Arc<dyn Permit>>,
@@ -83,14 +86,14 @@ impl<DB: Backend> Eraser<DB> {
         desk: Arc<Desk<DB>>,
         sources: Vec<Arc<dyn PersonalDataSource>>,
         ledger: Arc<dyn NoteLedger>,
-        tokens: SuppressionTokens,
+        tokens: impl Into<Arc<SuppressionTokens>>,
         signer: Arc<dyn CheckpointSigner>,
     ) -> Self {
         Self {
             desk,
             sources,
             ledger,
-            tokens,
+            tokens: tokens.into(),
             signer,
             single: Vec::new(),
             permit: None,
@@ -254,6 +257,11 @@ impl<DB: Backend> Eraser<DB> {
             tokens: self.tokens.tokens(&person)?,
             vault,
         };
+        if let Some(downloads) = &self.desk.options.downloads
+            && downloads.tokens.tokens(&person)? != body.tokens
+        {
+            return Err(EraseError::OtherTokens);
+        }
         let mut steps = self.steps();
         self.may_be_certified(request, &body, &steps)?;
         for step in &mut steps {
@@ -269,7 +277,7 @@ impl<DB: Backend> Eraser<DB> {
             }
         }
         let mut tx = self.desk.journal.begin().await?;
-        store::insert::<DB>(&mut tx, (self.tenant(), request), &body, &steps).await?;
+        self.enter(&mut tx, request, (&body, &steps)).await?;
         let entry = self.entry("rights.erasure_intended", request, actor);
         let entry = entry.meta("plan", &body.plan).meta("ground", ground);
         self.record(&mut tx, entry.outcome(EventOutcome::Success).build()?).await?;

@@ -34,6 +34,10 @@ impl<DB: Backend> Eraser<DB> {
         step: &StoredStep,
     ) -> Result<Progress, EraseError> {
         let person = self.person(&stored.body).await?;
+        if matches!(step.kind, StepKind::Revoke | StepKind::Source) {
+            // What was made of the data goes before the data.
+            self.desk.delete_doomed().await?;
+        }
         let done = match step.kind {
             StepKind::Note => self.note(request, stored).await,
             StepKind::Revoke => match &self.revocation {

@@ -211,10 +211,19 @@ pub(crate) async fn insert<DB: Backend>(
         ];
         DB::execute(conn, fixed(sql), values).await?;
     }
-    lease::<DB>(conn, (tenant, request), &body.tokens).await?;
+    Ok(())
+}
+
+/// Whoever has these tokens was erased.
+pub(crate) async fn suppress<DB: Backend>(
+    conn: &mut DB::Connection,
+    (tenant, request): (&str, Uuid),
+    tokens: &[String],
+) -> Result<(), EraseError> {
+    let id = request.to_string();
     let sql = "INSERT INTO privacy_suppression (tenant, token, request) VALUES ($1, $2, $3)
          ON CONFLICT DO NOTHING";
-    for token in &body.tokens {
+    for token in tokens {
         let values = vec![tenant.into(), token.as_str().into(), id.as_str().into()];
         DB::execute(conn, fixed(sql), values).await?;
     }

@@ -173,7 +173,7 @@ impl<DB: Backend> Eraser<DB> {
         which: impl Fn(&StoredStep) -> Option<Outcome>,
     ) -> Result<(), EraseError> {
         store::set_state::<DB>(tx, request, stored.state, ErasureState::Running).await?;
-        store::lease::<DB>(tx, (self.tenant(), request), &stored.body.tokens).await?;
+        self.lease(tx, request, &stored.body.tokens).await?;
         for old in &stored.steps {
             let follows = matches!(old.kind, StepKind::Verify | StepKind::Certify | StepKind::Sign);
             let outcome = which(old).or_else(|| follows.then(|| old.outcome.clone()));

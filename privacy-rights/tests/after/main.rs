@@ -8,7 +8,9 @@
 )]
 
 mod backups;
+mod bundles;
 mod forgetting;
+mod race;
 mod scene;
 mod second_look;
 #[allow(dead_code, reason = "shared with the tests of erasures")]

@@ -1,18 +1,21 @@
 //! A shop whose erasures have ended.
 
+use std::path::PathBuf;
 use std::sync::{Arc, Mutex};
 
 use audit_core::SigningKey;
 use crypto_fields::{DataKey, KeyId, Purpose, SecretKey};
 use privacy_rights::{
-    Backend, BackupsCertificate, BoxFuture, Certificate, Desk, Eraser, ErasureCertificate,
-    ErasureState, FileNoteLedger, NewRequest, NoticeOutcome, Notifier, Right, Selection,
+    AccessBundle, AccessError, AccessNotice, AutomatedDecisions, Backend, BackupsCertificate,
+    BoxFuture, Certificate, DataMapBuilder, Desk, Eraser, ErasureCertificate, ErasureState, Export,
+    FileNoteLedger, FinishedBundle, NewRequest, NoticeOutcome, Notifier, Right, Selection,
     SignedCertificate, SourceError, SuppressionTokens,
 };
 use sqlx::{Executor, Pool};
 use uuid::Uuid;
 
 use crate::shop::{Shop, shop_in};
+use crate::support::empty_map;
 use crate::world::{Home, World, clerk, world};
 
 pub(crate) const GROUND: &str = "gdpr-17-1-b";
@@ -66,7 +69,52 @@ where
 impl<DB: Backend + crypto_fields::Backend> Scene<DB> {
     pub(crate) async fn desk(&self) -> Arc<Desk<DB>> {
         let World { journal, pool, options, .. } = &self.world;
-        Arc::new(Desk::open(journal.clone(), pool.clone(), options.clone()).await.unwrap())
+        let options = options.clone().downloads(self.bundles(), tokens());
+        Arc::new(Desk::open(journal.clone(), pool.clone(), options).await.unwrap())
+    }
+
+    pub(crate) fn bundles(&self) -> PathBuf {
+        self.folder.path().join("bundles")
+    }
+
+    /// A request for access by somebody who is known.
+    pub(crate) async fn asked(&self, who: &Selection) -> Uuid {
+        let new = NewRequest::new(Right::Access, who.clone());
+        let id = self.world.desk.receive(new, clerk()).await.unwrap();
+        self.world.desk.vouch_identity(id, "session", clerk()).await.unwrap();
+        id
+    }
+
+    /// The bundle of an export.
+    pub(crate) async fn made(
+        &self,
+        export: &Export,
+        who: &Selection,
+    ) -> Result<FinishedBundle, AccessError> {
+        let sources = self.shop.sources();
+        let declared = sources.iter().map(|source| source.declaration().clone());
+        let map = declared.fold(empty_map(), DataMapBuilder::source).build().unwrap();
+        let given = "From you.";
+        let notice = AccessNotice::new("The authority, Brussels", given, AutomatedDecisions::None);
+        let now = chrono::DateTime::UNIX_EPOCH;
+        let mut bundle = AccessBundle::access(&map, who, &notice, export.id(), now);
+        for source in &sources {
+            bundle = bundle.source(&**source);
+        }
+        bundle.make(export.workshop(), &key()).await
+    }
+
+    /// All files in the folder of bundles.
+    pub(crate) fn files(&self) -> Vec<PathBuf> {
+        let (mut files, mut folders) = (Vec::new(), vec![self.bundles()]);
+        while let Some(folder) = folders.pop() {
+            let Ok(entries) = std::fs::read_dir(folder) else { continue };
+            for entry in entries {
+                let path = entry.unwrap().path();
+                if path.is_dir() { folders.push(path) } else { files.push(path) }
+            }
+        }
+        files
     }
 
     /// As a process that was just started.
