@@ -52,6 +52,11 @@ pub struct DeskOptions {
 impl DeskOptions {
     /// Requests of the tenant of `chain`, whose entries go there, under `regime` at `place`; the
     /// identities sealed by `vault`, one-time codes under `codes`.
+    ///
+    /// A chain of its own is best, `acme/rights`: a retention schedule prunes it only under a series
+    /// of that name, so that no sweep takes the evidence of a request, open or closed. Where the
+    /// schedule has such a series, its period is to be no shorter than the record period
+    /// ([`record_months`](Self::record_months)) and the longest time limit together.
     pub fn new(
         chain: ChainId,
         (regime, place): (Regime, Place),

@@ -7,6 +7,7 @@
     reason = "tests"
 )]
 
+mod evidence;
 #[path = "../support/world.rs"]
 mod home;
 mod kept;
