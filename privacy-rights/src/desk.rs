@@ -5,7 +5,7 @@ use std::path::PathBuf;
 use std::sync::Arc;
 
 use audit_core::{Actor, ChainId, Clock, Timestamp};
-use audit_store::Journal;
+use audit_store::{Journal, JournalTx};
 use crypto_fields::{CredentialKeys, OneTimeCodePolicy};
 use sqlx::Pool;
 use uuid::Uuid;
@@ -366,11 +366,23 @@ impl<DB: Backend> Desk<DB> {
         actor: Actor,
     ) -> Result<Request, DeskError> {
         let mut tx = self.journal.begin().await?;
-        let stored = store::load::<DB>(&mut tx, self.tenant(), id).await?;
-        let request = self.advance(stored.request, event)?;
-        store::append::<DB>(&mut tx, &request).await?;
-        self.journal_last(&mut tx, &request, actor).await?;
+        let request = self.step_in(&mut tx, id, event, actor).await?;
         tx.commit().await?;
+        Ok(request)
+    }
+
+    /// Takes one step, with its entry, inside a transaction that does more than that.
+    pub(crate) async fn step_in(
+        &self,
+        tx: &mut JournalTx<DB>,
+        id: Uuid,
+        event: RequestEvent,
+        actor: Actor,
+    ) -> Result<Request, DeskError> {
+        let stored = store::load::<DB>(tx, self.tenant(), id).await?;
+        let request = self.advance(stored.request, event)?;
+        store::append::<DB>(tx, &request).await?;
+        self.journal_last(tx, &request, actor).await?;
         Ok(request)
     }
 

@@ -20,11 +20,11 @@
 //! - downloads: `Desk::begin_export` and `publish_zip` hand a bundle out by a token that expires, unless
 //!   the person is erased meanwhile;
 //! - erasure: `Eraser` carries it out in steps, from the approved [`ErasurePlan`] to a
-//!   [`SignedCertificate`], which is checked with the journal's public key alone.
+//!   [`SignedCertificate`], which is checked with the journal's public key alone;
+//! - rectification, restriction, objection, withdrawal of consent and opt-out: `RightsHandler` carries
+//!   out the `Measure` that was approved, and has recipients told;
 //! - the end of a tenant: `TenantPurger` destroys what schemas, files, shared tables, object stores and
 //!   key stores hold of one, keys last, and says what could not be seen.
-//!
-//! Not there yet: rectification and restriction carried out in sources.
 //!
 //! It is not legal advice.
 
@@ -42,6 +42,8 @@ mod desk;
 mod erasure;
 mod registers;
 mod request;
+#[cfg(any(feature = "sqlite", feature = "postgres"))]
+mod rights;
 mod source;
 #[cfg(any(feature = "sqlite", feature = "postgres"))]
 mod tenant;
@@ -86,6 +88,7 @@ pub use source::journal::{JournalSource, JournalSourceError, journal_declaration
 pub use source::object::{ObjectSource, PrefixError};
 pub use source::permit::{Connection, Item, NothingIsHeld, Permit, Reason, Until};
 pub use source::record::{Applied, Cursor, FieldValue, Kept, Page, Record, Remaining, Step};
+pub use source::rectify::{Correction, CorrectionError};
 pub use source::resolve::{Resolution, resolve};
 pub use source::selection::{Identifier, MAX_IDENTIFIERS, Selection, SelectionError};
 #[cfg(any(feature = "sqlite", feature = "postgres"))]
@@ -130,6 +133,14 @@ pub use erasure::saga::{Eraser, Progress};
 pub use erasure::store::{ErasureState, StepKind, StepState};
 #[cfg(any(feature = "sqlite", feature = "postgres"))]
 pub use erasure::suppression::{SuppressionTokens, TokenError};
+
+// Putting right, restricting, objecting.
+#[cfg(any(feature = "sqlite", feature = "postgres"))]
+pub use rights::RightsHandler;
+#[cfg(any(feature = "sqlite", feature = "postgres"))]
+pub use rights::error::RightsError;
+#[cfg(any(feature = "sqlite", feature = "postgres"))]
+pub use rights::measure::{Measure, MeasurePlan, PlannedCorrection};
 
 // The end of a tenant.
 #[cfg(all(feature = "object-store", any(feature = "sqlite", feature = "postgres")))]

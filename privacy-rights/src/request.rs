@@ -195,7 +195,9 @@ impl Request {
             return Err(refused());
         }
         let begun = matches!(state, S::Executing | S::Verifying | S::Notifying);
-        let done = begun || matches!(state, S::PartiallyCompleted | S::Failed);
+        // What failed can be planned anew; it was begun all the same.
+        let failed = |event: &E| matches!(event, E::PartiallyCompleted { .. } | E::Failed { .. });
+        let done = begun || self.events.iter().any(|(_, event)| failed(event));
         Ok(match (state, event) {
             (_, E::Alarmed { .. }) => state,
             (_, E::Extended { reason }) => {
@@ -209,7 +211,10 @@ impl Request {
             (S::Received | S::AwaitingIdentity, E::IdentityProven { .. }) => S::Verified,
             (S::Verified | S::AwaitingApproval, E::ScopeAsked) => S::AwaitingScope,
             (S::AwaitingScope, E::ScopeAnswered) => S::Verified,
-            (S::Verified | S::AwaitingApproval | S::CoolingOff, E::Planned { digest }) => {
+            (
+                S::Verified | S::AwaitingApproval | S::CoolingOff | S::Failed,
+                E::Planned { digest },
+            ) => {
                 if digest.trim().is_empty() {
                     return Err(refused());
                 }

@@ -6,6 +6,7 @@ use std::pin::Pin;
 use crate::data_map::source::SourceDeclaration;
 use crate::source::permit::{Connection, Item, Permit};
 use crate::source::record::{Applied, Cursor, Kept, Page, Remaining, Step};
+use crate::source::rectify::{Correction, CorrectionError};
 use crate::source::selection::{Identifier, Selection};
 
 pub(crate) mod error;
@@ -17,6 +18,7 @@ pub(crate) mod journal;
 pub(crate) mod object;
 pub(crate) mod permit;
 pub(crate) mod record;
+pub(crate) mod rectify;
 pub(crate) mod resolve;
 pub(crate) mod selection;
 #[cfg(any(feature = "sqlite", feature = "postgres"))]
@@ -93,6 +95,38 @@ pub trait PersonalDataSource: Send + Sync {
             }
             Ok(applied)
         })
+    }
+
+    /// Puts at most `limit` records of the person right that are not (GDPR Art. 16), from after the
+    /// cursor on, after asking `permit` inside the transaction that changes them: what is held stays
+    /// as it is. Some records, or none: never half a record.
+    ///
+    /// The same correction again changes nothing that it has changed. If nothing else is said, a
+    /// source cannot do it.
+    fn rectify<'a>(
+        &'a self,
+        _selection: &'a Selection,
+        _correction: &'a Correction,
+        _permit: &'a dyn Permit,
+        _after: Option<&'a Cursor>,
+        _limit: usize,
+    ) -> BoxFuture<'a, Result<Applied, SourceError>> {
+        let name = self.declaration().name().to_owned();
+        Box::pin(async { Err(CorrectionError::Unsupported { name }.into()) })
+    }
+
+    /// What [`rectify`](Self::rectify) would do with these records now, or why it would be refused.
+    /// Changes nothing.
+    fn rehearse<'a>(
+        &'a self,
+        _selection: &'a Selection,
+        _correction: &'a Correction,
+        _permit: &'a dyn Permit,
+        _after: Option<&'a Cursor>,
+        _limit: usize,
+    ) -> BoxFuture<'a, Result<Applied, SourceError>> {
+        let name = self.declaration().name().to_owned();
+        Box::pin(async { Err(CorrectionError::Unsupported { name }.into()) })
     }
 
     /// How many records of the person are not erased.

@@ -24,7 +24,8 @@ pub trait KeyDestroyer: Send + Sync {
     ) -> BoxFuture<'a, Result<bool, SourceError>>;
 }
 
-/// Tells recipients that data was erased (GDPR Art. 19).
+/// Tells recipients that data was erased, put right, or may no longer be used (GDPR Art. 19): the
+/// request says which.
 pub trait Notifier: Send + Sync {
     /// Tells a recipient of the data map; what became of it. It may be asked again, with the same
     /// request.

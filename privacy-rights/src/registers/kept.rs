@@ -66,6 +66,14 @@ impl<DB: Backend> Registers<DB> {
         self
     }
 
+    pub(crate) const fn desk(&self) -> &Arc<Desk<DB>> {
+        &self.desk
+    }
+
+    pub(crate) fn single_kinds(&self) -> impl Iterator<Item = &str> {
+        self.single.iter().map(String::as_str)
+    }
+
     /// Takes a step of a breach, the first one or another, at the moment when it happened. The notice
     /// to the authority is under the regime's rule for
     /// [`TELL_AUTHORITY`](crate::Duty::TELL_AUTHORITY).

@@ -3,11 +3,15 @@
 use std::error::Error;
 
 use crate::source::record::Cursor;
+use crate::source::rectify::CorrectionError;
 
 /// A source failed. What was asked may be asked again.
 #[derive(Debug, thiserror::Error)]
 #[non_exhaustive]
 pub enum SourceError {
+    /// A correction that the source cannot carry out.
+    #[error("the record cannot be put right like that")]
+    Correction(#[from] CorrectionError),
     /// A cursor that this source did not make.
     #[error("the cursor is none of this source's")]
     Cursor,

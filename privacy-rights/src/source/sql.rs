@@ -14,6 +14,7 @@ use crate::data_map::source::SourceDeclaration;
 use crate::source::error::SourceError;
 use crate::source::permit::{Item, Permit};
 use crate::source::record::{Applied, Cursor, FieldValue, Kept, Page, Record, Remaining, Step};
+use crate::source::rectify::Correction;
 use crate::source::selection::{Identifier, MAX_IDENTIFIERS, Selection};
 use crate::source::sql::plan::{FieldPlan, Plan};
 use crate::source::sql::statement::Statement;
@@ -21,6 +22,7 @@ use crate::source::{BoxFuture, PersonalDataSource};
 
 mod pages;
 mod plan;
+mod rectify;
 mod statement;
 
 /// A table as a source, made of its declaration: it scans, erases and counts with bound values and
@@ -34,6 +36,9 @@ mod statement;
 /// - `Shred` does nothing here: the value lies sealed, and its key is destroyed elsewhere. Nor does
 ///   `Retain`: what stays on a ground is nothing that is left to erase.
 /// - `Pseudonymise` is refused: it needs a key that a table does not have.
+///
+/// It puts right what is declared, and neither the columns that identify a person or tie a row to
+/// them nor those that lie sealed.
 ///
 /// Pages come in the order of the key, which should be the table's primary key; an index on the
 /// columns that link a row to its person makes the first page quick. A key of another type than an
@@ -384,6 +389,28 @@ impl<DB: Backend> PersonalDataSource for SqlSource<DB> {
         limit: usize,
     ) -> BoxFuture<'a, Result<Applied, SourceError>> {
         Box::pin(self.look_ahead(selection, step, permit, after, limit))
+    }
+
+    fn rectify<'a>(
+        &'a self,
+        selection: &'a Selection,
+        correction: &'a Correction,
+        permit: &'a dyn Permit,
+        after: Option<&'a Cursor>,
+        limit: usize,
+    ) -> BoxFuture<'a, Result<Applied, SourceError>> {
+        Box::pin(self.put_right((selection, correction), permit, (after, limit), false))
+    }
+
+    fn rehearse<'a>(
+        &'a self,
+        selection: &'a Selection,
+        correction: &'a Correction,
+        permit: &'a dyn Permit,
+        after: Option<&'a Cursor>,
+        limit: usize,
+    ) -> BoxFuture<'a, Result<Applied, SourceError>> {
+        Box::pin(self.put_right((selection, correction), permit, (after, limit), true))
     }
 
     fn remaining<'a>(

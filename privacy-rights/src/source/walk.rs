@@ -8,6 +8,7 @@ use crate::source::PersonalDataSource;
 use crate::source::error::SourceError;
 use crate::source::permit::Permit;
 use crate::source::record::{Applied, Cursor, Page, Step};
+use crate::source::rectify::Correction;
 use crate::source::selection::Selection;
 
 /// How many records are asked for at once.
@@ -146,6 +147,32 @@ pub async fn foresee_all(
         match applied.next {
             None => return Ok(changed),
             next => after = next,
+        }
+    }
+}
+
+/// Puts all records of a person in a source right, in transactions of some hundred, or rehearses it.
+pub(crate) async fn rectify_all(
+    source: &dyn PersonalDataSource,
+    (selection, correction): (&Selection, &Correction),
+    permit: &dyn Permit,
+    rehearsal: bool,
+) -> Result<Applied, SourceError> {
+    let (mut all, mut visited) = (Applied::default(), Visited::new());
+    loop {
+        let after = all.next.as_ref();
+        let done = if rehearsal {
+            source.rehearse(selection, correction, permit, after, PAGE_SIZE)
+        } else {
+            source.rectify(selection, correction, permit, after, PAGE_SIZE)
+        };
+        let mut done = done.await?;
+        all.changed = all.changed.saturating_add(done.changed);
+        all.kept.append(&mut done.kept);
+        visited.visit(done.next.as_ref())?;
+        all.next = done.next;
+        if all.next.is_none() {
+            return Ok(all);
         }
     }
 }

@@ -109,7 +109,7 @@ fn the_whole_table() {
         (proven(), "vv............."),
         (E::ScopeAsked, "..s.s.........."),
         (E::ScopeAnswered, "...v..........."),
-        (planned("b"), "..a.aa........."),
+        (planned("b"), "..a.aa....a...."),
         (approved("a"), "....x.........."),
         (E::Begun, "..............."),
         (E::Executed, "......y........"),

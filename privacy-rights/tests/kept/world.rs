@@ -21,16 +21,24 @@ use crate::at;
 
 /// What each kind of database needs for a journal in a pool of the host's.
 pub(crate) trait Home: TestDatabase<Db: Backend + crypto_fields::Backend> {
+    /// Has the database refuse that a request was executed.
+    const BLOCK: &str;
     async fn journal(pool: Pool<Self::Db>, options: &JournalOptions) -> Journal<Self::Db>;
 }
 
 impl Home for TestSqlite {
+    const BLOCK: &str = "CREATE TRIGGER blocked BEFORE INSERT ON privacy_request_event
+         WHEN NEW.body LIKE '%executed%' BEGIN SELECT RAISE(ABORT, 'blocked'); END";
+
     async fn journal(pool: Pool<Self::Db>, options: &JournalOptions) -> SqliteJournal {
         SqliteJournal::create_in_pool(pool, options).await.unwrap()
     }
 }
 
 impl Home for TestPg {
+    const BLOCK: &str = "CREATE TRIGGER blocked BEFORE INSERT ON privacy_request_event
+         FOR EACH ROW WHEN (NEW.body LIKE '%executed%') EXECUTE FUNCTION privacy_refuse('blocked')";
+
     async fn journal(pool: Pool<Self::Db>, options: &JournalOptions) -> PgJournal {
         PgJournal::create_in_pool(pool, options).await.unwrap()
     }
@@ -108,6 +116,7 @@ where
          ORDER BY register, id, number",
         "SELECT token || ' ' || kind || ' ' || id FROM privacy_preference_person ORDER BY 1",
         "SELECT body FROM privacy_request_event",
+        "SELECT state || ' ' || body FROM privacy_measure",
     ] {
         let rows = pool.fetch_all(AssertSqlSafe(sql)).await.unwrap();
         all.extend(rows.iter().map(|row| row.try_get::<String, _>(0).unwrap()));

@@ -16,6 +16,7 @@ impl StatementSql for Sqlite {
         (3, "after", include_str!("../../../migrations/sqlite/0003_after.sql")),
         (4, "register", include_str!("../../../migrations/sqlite/0004_register.sql")),
         (5, "purge", include_str!("../../../migrations/sqlite/0005_purge.sql")),
+        (6, "measure", include_str!("../../../migrations/sqlite/0006_measure.sql")),
     ];
 
     const RIGHTS_MIGRATION_TABLE: &'static str =

@@ -93,9 +93,18 @@ impl<DB: Backend> Registers<DB> {
     ///
     /// [`RegistersError::Ambiguous`], [`RegistersError::Token`], those of the database.
     pub async fn preferences(&self, person: &Selection) -> Result<Preferences, RegistersError> {
-        let tokens = self.tokens(person)?;
         let mut conn = self.desk.pool.acquire().await?;
-        Ok(self.find(&mut conn, &tokens).await?.preferences())
+        self.preferences_in(&mut conn, person).await
+    }
+
+    /// [`preferences`](Self::preferences) on a connection.
+    pub(crate) async fn preferences_in(
+        &self,
+        conn: &mut DB::Connection,
+        person: &Selection,
+    ) -> Result<Preferences, RegistersError> {
+        let tokens = self.tokens(person)?;
+        Ok(self.find(conn, &tokens).await?.preferences())
     }
 
     /// Whether a person's data may be used for a purpose now ([`Preferences::permit`]).

@@ -29,6 +29,7 @@ pub(super) struct FieldPlan {
     /// Quoted, alone.
     pub(super) target: String,
     pub(super) sql_type: String,
+    pub(super) nullable: bool,
     pub(super) export: ExportRule,
     pub(super) strategy: ErasureStrategy,
     /// Which of the plan's rules keeps it.
@@ -37,6 +38,11 @@ pub(super) struct FieldPlan {
 }
 
 impl FieldPlan {
+    /// Whether it identifies the person.
+    pub(super) const fn is_identifier(&self) -> bool {
+        self.kind.is_some()
+    }
+
     /// Whether an erasure does nothing to the column here.
     pub(super) const fn is_left_alone(&self) -> bool {
         matches!(self.strategy, ErasureStrategy::Shred | ErasureStrategy::Retain(_))
@@ -129,6 +135,7 @@ impl Plan {
                 column: of_t(&name),
                 target: name.quoted(),
                 sql_type,
+                nullable: catalogue.find(table.as_str(), name.as_str()).is_some_and(|c| c.nullable),
                 export: field.export().clone(),
                 strategy: strategy.clone(),
                 rule,

@@ -138,6 +138,26 @@ impl Statement {
         self.push(&all.join(", "));
     }
 
+    /// The condition that one of these fields is not that value.
+    pub(super) fn differs<DB: Backend>(&mut self, settings: &[(&FieldPlan, Value)]) {
+        let mut any = Vec::with_capacity(settings.len());
+        for (field, value) in settings {
+            let number = self.bind(value.clone());
+            any.push(DB::differs(&field.column, &DB::assign(number, &field.sql_type)));
+        }
+        self.push(&format!("({})", any.join(" OR ")));
+    }
+
+    /// Sets these fields to these values.
+    pub(super) fn set<DB: Backend>(&mut self, settings: &[(&FieldPlan, Value)]) {
+        let mut all = Vec::with_capacity(settings.len());
+        for (field, value) in settings {
+            let number = self.bind(value.clone());
+            all.push(format!("{} = {}", field.target, DB::assign(number, &field.sql_type)));
+        }
+        self.push(&all.join(", "));
+    }
+
     /// The condition that it is the row of that key. `false` if there can be none.
     pub(super) fn key_is<DB: Backend>(&mut self, plan: &Plan, key: &str) -> bool {
         let number = self.values.len().saturating_add(1);
