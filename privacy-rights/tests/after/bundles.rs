@@ -117,10 +117,13 @@ behaviours! {
         let orphan = scene.bundles().join("acme").join(uuid::Uuid::now_v7().to_string());
         std::fs::create_dir_all(&orphan).unwrap();
         std::fs::write(orphan.join("bundle.zip"), "CANARY").unwrap();
+        let half = scene.bundles().join("acme").join(format!(".{}.going", uuid::Uuid::now_v7()));
+        std::fs::create_dir_all(&half).unwrap();
+        std::fs::write(half.join("bundle.zip"), "CANARY").unwrap();
         let other = scene.bundles().join("acme").join("readme.txt");
         std::fs::write(&other, "not ours").unwrap();
         scene.now("2026-06-12T09:59");
-        assert_eq!(desk.sweep().await.unwrap().bundles.len(), 1, "the one without a row");
+        assert_eq!(desk.sweep().await.unwrap().bundles.len(), 2, "those without a row");
         assert!(desk.export_stands(&export).await.unwrap());
         scene.now("2026-06-12T10:00");
         assert_eq!(desk.sweep().await.unwrap().bundles, [export.id()]);

@@ -1,6 +1,7 @@
 //! An export and an erasure of the same person.
 
 use privacy_rights::{DownloadError, ErasureState, Progress, StepKind};
+use sqlx::Executor;
 
 use crate::behaviours;
 use crate::scene::{GROUND, scene};
@@ -186,4 +187,61 @@ behaviours! {
         desk.sweep().await.unwrap();
         assert!(scene.files().is_empty());
     }
+
+    async fn an_export_waits_for_a_lease_that_is_being_taken(db) {
+        let scene = scene(&db).await;
+        let desk = scene.desk().await;
+        let who = person("customer_id", "3");
+        scene.ended(who.clone()).await;
+        let id = scene.asked(&who).await;
+        // Another process takes the lease of the same person, and has not committed yet.
+        let lease = held_open(std::any::type_name::<T::Db>(),
+            "INSERT INTO privacy_lease SELECT tenant, token, request FROM privacy_suppression");
+        let (held, begun) = tokio::join!(Executor::execute(&scene.shop.pool, sqlx::AssertSqlSafe(lease)), async {
+            for _ in 0..5 {
+                desk.request(id).await.unwrap();
+            }
+            desk.begin_export(id, &who, clerk()).await
+        });
+        held.unwrap();
+        assert!(matches!(begun, Err(DownloadError::BeingErased)), "{begun:?}");
+    }
+
+    async fn a_lease_waits_for_an_export_that_is_being_begun(db) {
+        let scene = scene(&db).await;
+        let who = person("customer_id", "3");
+        scene.ended(who.clone()).await;
+        let erasure = scene.approved(who.clone()).await;
+        let eraser = scene.eraser().await;
+        let export = uuid::Uuid::now_v7();
+        let begin = held_open(std::any::type_name::<T::Db>(), &format!(
+            "INSERT INTO privacy_bundle (id, tenant, request, state, begun_at)
+                 VALUES ('{export}', 'acme', '{erasure}', 'making', 0);
+             INSERT INTO privacy_bundle_person
+                 SELECT tenant, token, '{export}' FROM privacy_suppression"));
+        let (held, begun) = tokio::join!(Executor::execute(&scene.shop.pool, sqlx::AssertSqlSafe(begin)), async {
+            for _ in 0..5 {
+                scene.world.desk.request(erasure).await.unwrap();
+            }
+            eraser.begin(erasure, GROUND, clerk()).await
+        });
+        held.unwrap();
+        begun.unwrap();
+        let state = rows(&scene.shop.pool, "SELECT state FROM privacy_bundle").await;
+        assert_eq!(state, ["doomed"]);
+    }
+}
+
+/// A transaction that has the turn of everybody who was erased, and is open for a while where others
+/// can run beside it.
+fn held_open(database: &str, does: &str) -> String {
+    let (begin, wait) = if database.contains("Postgres") {
+        ("BEGIN", "SELECT pg_sleep(0.5);")
+    } else {
+        ("BEGIN IMMEDIATE", "")
+    };
+    format!(
+        "{begin}; INSERT INTO privacy_turn SELECT tenant, token FROM privacy_suppression; {does};
+         {wait} DELETE FROM privacy_turn; COMMIT"
+    )
 }

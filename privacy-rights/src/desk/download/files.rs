@@ -37,18 +37,44 @@ pub(super) async fn is_there(path: &Path) -> io::Result<bool> {
 pub(super) async fn remove(place: &Path) -> io::Result<()> {
     let place = place.to_owned();
     on_disk(move || {
-        for _again in 0..8 {
-            match fs::remove_dir_all(&place) {
-                Ok(()) => return flush_parent(&place),
-                Err(error) if error.kind() == io::ErrorKind::NotFound => return Ok(()),
-                // Something was written to it just now.
-                Err(error) if error.kind() == io::ErrorKind::DirectoryNotEmpty => {}
-                Err(error) => return Err(error),
-            }
+        // Out of the way first: what still writes there does not find it, nor write to it.
+        let gone = going(&place);
+        remove_all(&gone)?;
+        match fs::rename(&place, &gone) {
+            Ok(()) => remove_all(&gone)?,
+            Err(error) if error.kind() == io::ErrorKind::NotFound => {}
+            Err(error) => return Err(error),
         }
-        Err(io::ErrorKind::DirectoryNotEmpty.into())
+        flush_parent(&place)
     })
     .await
+}
+
+/// What a folder is called while it is removed.
+fn going(place: &Path) -> PathBuf {
+    let name = place.file_name().unwrap_or_default().to_string_lossy();
+    place.with_file_name(format!(".{name}{GOING}"))
+}
+
+const GOING: &str = ".going";
+
+fn remove_all(folder: &Path) -> io::Result<()> {
+    for _again in 0..8 {
+        match fs::remove_dir_all(folder) {
+            Ok(()) => {}
+            // Somebody else removes the same, or a file was just being made in it.
+            Err(error)
+                if matches!(
+                    error.kind(),
+                    io::ErrorKind::NotFound | io::ErrorKind::DirectoryNotEmpty
+                ) => {}
+            Err(error) => return Err(error),
+        }
+        if !folder.try_exists()? {
+            return Ok(());
+        }
+    }
+    Err(io::ErrorKind::DirectoryNotEmpty.into())
 }
 
 /// The ids of all bundles that have a folder. What is none of a bundle's is nobody's business.
@@ -63,7 +89,9 @@ pub(super) async fn all(folder: &Path) -> io::Result<Vec<Uuid>> {
         let mut ids = Vec::new();
         for entry in entries {
             let name = entry?.file_name();
-            ids.extend(name.to_str().and_then(|name| Uuid::parse_str(name).ok()));
+            let name = name.to_str().unwrap_or_default();
+            let going = name.strip_prefix('.').and_then(|name| name.strip_suffix(GOING));
+            ids.extend(Uuid::parse_str(going.unwrap_or(name)));
         }
         Ok(ids)
     })
@@ -73,7 +101,7 @@ pub(super) async fn all(folder: &Path) -> io::Result<Vec<Uuid>> {
 /// A removal that is not on disk yet may come back with the next power cut.
 fn flush_parent(place: &Path) -> io::Result<()> {
     match place.parent() {
-        Some(parent) if cfg!(unix) => File::open(parent)?.sync_all(),
+        Some(parent) if cfg!(unix) && parent.try_exists()? => File::open(parent)?.sync_all(),
         _ => Ok(()),
     }
 }
