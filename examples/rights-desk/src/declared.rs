@@ -6,6 +6,7 @@ use std::error::Error;
 use privacy_rights::{
     Controller, Country, DataMap, ErasureStrategy, ExportRule, Field, LegalBasis, Link, Period,
     Purpose, Recipient, Retention, SourceDeclaration, SqlName, Storage, Waiver,
+    journal_declaration,
 };
 
 type Declared = Result<SourceDeclaration, Box<dyn Error>>;
@@ -83,17 +84,32 @@ fn lines() -> Declared {
         .field(Field::new("Quantity", "purchase", "How many of it.")))
 }
 
+/// The journal's entries about a customer: she may read them, and they outlive her erasure, without
+/// what they say in private.
+pub(crate) fn journal() -> Declared {
+    Ok(journal_declaration("journal", "gdpr-17-3-b")
+        .linked(Link::column("subject", "customer_id")?)
+        .linked(Link::column("customer", "customer_id")?)
+        .located(belgium()?, "our own data centre")
+        .purpose("accountability")
+        .kept(Retention::new("ten years")))
+}
+
 /// The sum of it.
 pub(crate) fn map() -> Result<DataMap, Box<dyn Error>> {
     let law = LegalBasis::LegalObligation { law: LAW.into() };
+    let accountable = LegalBasis::LegalObligation { law: "GDPR Art. 5(2)".into() };
+    let shown = Purpose::new("accountability", "To show who did what", accountable);
     let staff = "staff is told by another office";
     Ok(DataMap::builder(Controller::new("Example Records NV", "privacy@example.com"))
         .purpose(Purpose::new("sale", "To sell music", LegalBasis::Contract).about("customers"))
         .purpose(Purpose::new("books", "To keep books", law).about("customers"))
+        .purpose(shown.about("customers"))
         .recipient(Recipient::new("bookkeeper", "accountant", belgium()?))
         .source(customers()?)
         .source(invoices()?)
         .source(lines()?)
+        .source(journal()?)
         .waive(Waiver::table("Employee", staff)?)
         .build()?)
 }

@@ -36,9 +36,12 @@ async fn she_gets_everything_and_is_forgotten_but_for_what_a_law_keeps() {
     let bundle = verify_bundle(&folder.join("bundle"), std::slice::from_ref(&key)).unwrap();
     let files = bundle.manifest().files.iter().filter(|file| file.path.ends_with(".csv"));
     let given: Vec<_> = files.filter_map(|file| file.rows).collect();
-    assert_eq!(given, [1, 10, 5]);
+    assert_eq!(given, [1, 10, 5, 1]);
     let page = std::fs::read_to_string(folder.join("bundle/index.html")).unwrap();
     assert!(page.contains("Where we write to you."));
+    let read = std::fs::read_to_string(folder.join("bundle/data/journal.json")).unwrap();
+    assert!(read.contains("our staff") && read.contains("she called about an invoice"), "{read}");
+    assert!(!read.contains("usr_peacock"), "{read}");
 
     // What is gone, and what is kept.
     let shop = folder.join("shop.db");
@@ -51,10 +54,17 @@ async fn she_gets_everything_and_is_forgotten_but_for_what_a_law_keeps() {
     assert!(emails[1].starts_with("anon-"), "{emails:?}");
     assert_eq!(emails.iter().filter(|email| email.ends_with("@example.com")).count(), 9);
     let kept = of("SELECT substr(InvoiceDate, 1, 4) FROM Invoice WHERE CustomerId = 2").await;
-    assert_eq!(kept, ["2023", "2024", "2025"]);
+    assert_eq!(kept, ["2025"]);
     let lines = of("SELECT CAST(count(*) AS TEXT) FROM InvoiceLine").await;
-    assert_eq!(lines, ["96"]);
+    assert_eq!(lines, ["92"]);
     assert!(text.contains("1 kept until 2030-05-01: Belgian VAT Code Art. 60"), "{text}");
+
+    assert!(text.contains("the same request goes on, and is Deferred"), "{text}");
+    assert!(text.contains("Was customer 2 erased? true"), "{text}");
+    let private = of("SELECT coalesce(group_concat(items), '') FROM audit_disclosure").await;
+    assert!(!private[0].contains("she called"), "{private:?}");
+    let noted = std::fs::read_to_string(folder.join("erasures.ledger")).unwrap();
+    assert!(noted.contains("gdpr-17-1-a") && !noted.contains("ann2@"), "{noted}");
 
     // What is said of it, and by whom.
     let certificate = std::fs::read_to_string(folder.join("certificate.txt")).unwrap();
@@ -63,7 +73,9 @@ async fn she_gets_everything_and_is_forgotten_but_for_what_a_law_keeps() {
     assert!(certificate.contains(r#""left":{"explained":9,"records":9}"#), "{certificate}");
     assert!(!certificate.contains("Peeters") && !certificate.contains("ann2@"));
     let journal = of("SELECT body FROM audit_entry").await.concat();
-    assert!(journal.contains("rights.completed") && journal.contains("rights.erasure_certified"));
+    for action in ["rights.completed", "rights.erasure_certified", "register.breach_closed"] {
+        assert!(journal.contains(action), "{action}");
+    }
     assert!(!journal.contains("Peeters") && !journal.contains("ann2@"));
     let breaches = std::fs::read_to_string(folder.join("breaches.html")).unwrap();
     assert!(breaches.contains("wrong printer") && breaches.contains("closed"));
