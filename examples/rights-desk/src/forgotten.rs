@@ -92,7 +92,7 @@ impl Stage {
     /// addresses turns up.
     pub(crate) async fn years_later(&self, eraser: &Eraser<Sqlite>, request: Uuid) -> Done {
         self.clock.set("2031-05-05T09:00:00.000000Z".parse()?);
-        say(format_args!("\n 6  In May 2031 the periods of two invoices are over."))?;
+        say(format_args!("\n 6  In May 2031 the periods of some of her invoices are over."))?;
         for (id, state) in eraser.sweep().await? {
             let same = if id == request { "the same request goes on" } else { "another one" };
             say(format_args!("    They are erased by themselves; {same}, and is {state:?}."))?;
