@@ -161,7 +161,11 @@ pub use tenant::{
 
 // What a host's tests ask of its sources.
 #[cfg(feature = "testkit")]
-pub use testkit::{ConformanceError, conformance};
+pub use testkit::canary::{Canaries, CanaryForm, CanaryFound};
+#[cfg(feature = "testkit")]
+pub use testkit::conformance::{ConformanceError, conformance};
+#[cfg(all(feature = "testkit", any(feature = "sqlite", feature = "postgres")))]
+pub use testkit::drill::{DrillError, DrillFailure, RestoreDrill, restore_drill};
 
 // What a controller can be asked to show.
 pub use registers::backup::{BackupError, BackupRegistry, BackupSet};

@@ -7,6 +7,7 @@
     reason = "tests"
 )]
 
+mod canaries;
 mod certificate;
 #[path = "../support/crash.rs"]
 mod crash;
@@ -14,6 +15,7 @@ mod failing;
 mod interrupted;
 mod plan;
 mod private;
+mod races;
 mod replay;
 mod saga;
 mod shop;

@@ -1,9 +1,14 @@
 //! Databases that were restored, imports that would bring somebody back.
 
-use privacy_rights::{EraseError, ErasureState, FileNoteLedger, Identifier, NoteLedger};
+use audit_core::Timestamp;
+use privacy_rights::{
+    Backend, BoxFuture, DrillError, DrillFailure, EraseError, Eraser, ErasureState, FileNoteLedger,
+    Identifier, NoteLedger, RestoreDrill, restore_drill,
+};
+use sqlx::{Executor, Pool};
 
 use crate::behaviours;
-use crate::saga::{ERASED, LEFT, scene};
+use crate::saga::{ERASED, LEFT, Scene, scene};
 use crate::shop::{rows, run};
 use crate::support::PEOPLE;
 
@@ -13,7 +18,76 @@ pub(crate) const FORGET: &str = "DELETE FROM privacy_lease; DELETE FROM privacy_
     DELETE FROM \"InvoiceLine\"; DELETE FROM \"Invoice\"; DELETE FROM \"Customer\";
     DELETE FROM \"Track\"; DELETE FROM \"Employee\"";
 
+/// A host whose backups are scripts.
+struct Host<'s, DB: Backend + crypto_fields::Backend> {
+    scene: &'s Scene<DB>,
+    /// What a restore runs.
+    backup: String,
+    /// Whose ledger is lost with the database.
+    careless: bool,
+}
+
+impl<DB: Backend + crypto_fields::Backend> RestoreDrill<DB> for Host<'_, DB>
+where
+    for<'c> &'c Pool<DB>: Executor<'c, Database = DB>,
+    for<'r> String: sqlx::Decode<'r, DB> + sqlx::Type<DB>,
+    usize: sqlx::ColumnIndex<DB::Row>,
+{
+    fn eraser(&mut self) -> BoxFuture<'_, Result<Eraser<DB>, DrillFailure>> {
+        Box::pin(async { Ok(self.scene.eraser().await) })
+    }
+
+    fn back_up(&mut self) -> BoxFuture<'_, Result<Timestamp, DrillFailure>> {
+        Box::pin(async { Ok(crate::at("2026-06-10")) })
+    }
+
+    fn erase(&mut self) -> BoxFuture<'_, Result<(), DrillFailure>> {
+        Box::pin(async {
+            let id = self.scene.begun().await;
+            self.scene.eraser().await.run(id).await?;
+            Ok(())
+        })
+    }
+
+    fn restore(&mut self) -> BoxFuture<'_, Result<(), DrillFailure>> {
+        Box::pin(async {
+            run(&self.scene.shop.pool, &self.backup).await;
+            if self.careless {
+                std::fs::remove_file(self.scene.folder.path().join("ledger"))?;
+            }
+            Ok(())
+        })
+    }
+
+    fn traces(&mut self) -> BoxFuture<'_, Result<Vec<String>, DrillFailure>> {
+        Box::pin(async { Ok(rows(&self.scene.shop.pool, LEFT).await) })
+    }
+}
+
 behaviours! {
+    async fn a_drill_shows_that_a_restored_backup_brings_nobody_back(db) {
+        let scene = scene(&db).await;
+        let backup = format!("{FORGET};{PEOPLE}");
+        let mut host = Host { scene: &scene, backup, careless: false };
+        restore_drill(&mut host).await.unwrap();
+        assert_eq!(rows(&scene.shop.pool, LEFT).await, ERASED);
+    }
+
+    async fn a_drill_finds_a_ledger_that_is_lost_with_the_database(db) {
+        let scene = scene(&db).await;
+        let backup = format!("{FORGET};{PEOPLE}");
+        let mut host = Host { scene: &scene, backup, careless: true };
+        let found = restore_drill(&mut host).await;
+        assert!(matches!(found, Err(DrillError::NotNoticed)), "{found:?}");
+    }
+
+    async fn a_drill_finds_a_backup_that_restores_nothing(db) {
+        let scene = scene(&db).await;
+        let mut host = Host { scene: &scene, backup: String::new(), careless: false };
+        let found = restore_drill(&mut host).await;
+        assert!(matches!(found, Err(DrillError::NotRestored)), "{found:?}");
+    }
+
     async fn a_restored_database_serves_nobody_before_it_is_replayed(db) {
         let scene = scene(&db).await;
         let eraser = scene.eraser().await;

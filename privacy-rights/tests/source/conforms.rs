@@ -11,6 +11,7 @@ use crate::world::{ann, keys, person, step, world};
 #[derive(Clone, Copy, PartialEq, Eq)]
 enum Fault {
     Blind,
+    Confused,
     Deaf,
     Forgetful,
     Greedy,
@@ -29,7 +30,13 @@ impl PersonalDataSource for Faulty<'_> {
         &'a self,
         selection: &'a Selection,
     ) -> BoxFuture<'a, Result<Vec<Identifier>, SourceError>> {
-        self.0.resolve(selection)
+        Box::pin(async move {
+            let mut found = self.0.resolve(selection).await?;
+            if self.1 == Fault::Confused {
+                found.push(Identifier::new("customer_id", "3").unwrap());
+            }
+            Ok(found)
+        })
     }
 
     fn scan<'a>(
@@ -116,6 +123,8 @@ behaviours! {
         };
         let error = found(Fault::Forgetful).await.unwrap_err();
         assert!(matches!(error, E::Pages { size: 2 }), "{error}");
+        let error = found(Fault::Confused).await.unwrap_err();
+        assert!(matches!(error, E::Alias), "{error}");
         let error = found(Fault::Greedy).await.unwrap_err();
         assert!(matches!(error, E::OtherTouched), "{error}");
     }
