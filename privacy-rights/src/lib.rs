@@ -176,6 +176,8 @@ pub use registers::engagement::{Engagement, EngagementError, EngagementStep};
 pub use registers::kept::Registers;
 #[cfg(any(feature = "sqlite", feature = "postgres"))]
 pub use registers::kept::error::RegistersError;
+#[cfg(any(feature = "sqlite", feature = "postgres"))]
+pub use registers::kept::source::PreferenceSource;
 pub use registers::preference::{
     Consent, Permission, Preference, PreferenceError, PreferenceEvent, Preferences,
 };

@@ -22,6 +22,7 @@ use crate::registers::engagement::{Engagement, EngagementStep};
 pub(crate) mod error;
 mod link;
 mod people;
+pub(crate) mod source;
 mod store;
 
 use error::RegistersError;
@@ -41,7 +42,8 @@ const RECIPIENT: &str = "recipient";
 /// not its texts. What contradicts what was entered before is refused, and nothing is stored.
 ///
 /// Preferences are kept by keyed tokens of a person's identifiers, under a domain of their own; no
-/// table names anybody. An erasure ([`erased`](Self::erased)) ends consents and restrictions, while
+/// table names anybody. An erasure ([`erased`](Self::erased), or by itself with a
+/// [`PreferenceSource`](crate::PreferenceSource) among the sources) ends consents and restrictions, while
 /// an objection goes on: who objected and was erased is not written to again when an import brings
 /// the address back. That a consent was given stays as evidence (GDPR Art. 5(2), 7(1)) until
 /// [`forget_since`](Self::forget_since) removes the tokens, and nobody can tell whose it was.

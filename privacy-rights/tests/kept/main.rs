@@ -10,6 +10,7 @@
 mod breaches;
 mod others;
 mod people;
+mod source;
 #[path = "../support/mod.rs"]
 mod support;
 mod world;

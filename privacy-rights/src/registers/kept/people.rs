@@ -16,9 +16,9 @@ use crate::registers::preference::{Permission, Preference, PreferenceEvent, Pref
 use crate::source::selection::Selection;
 
 /// What the tables hold of one person.
-struct Found {
+pub(super) struct Found {
     /// The events of each history.
-    histories: BTreeMap<String, Vec<(Timestamp, Preference)>>,
+    pub(super) histories: BTreeMap<String, Vec<(Timestamp, Preference)>>,
 }
 
 impl Found {
@@ -132,19 +132,7 @@ impl<DB: Backend> Registers<DB> {
         let mut tx = self.desk.journal.begin().await?;
         let found = self.find(&mut tx, &tokens).await?;
         for (id, events) in &found.histories {
-            let last = events.last().map_or(Timestamp::MIN, |(at, _)| *at);
-            let done = events.last().is_some_and(|(_, last)| *last == Preference::Erased);
-            if !done {
-                let at = std::cmp::max(self.desk.options.clock.now(), last);
-                let event = PreferenceEvent::new(at, Preference::Erased);
-                self.enter(&mut tx, (id, events.len()), &event, actor.clone()).await?;
-            }
-            DB::wipe_what_is_overwritten(&mut tx).await?;
-            for token in link::tokens::<DB>(&mut tx, self.tenant(), id).await? {
-                if self.single.contains(&token.kind) {
-                    link::unlink::<DB>(&mut tx, self.tenant(), &token, id).await?;
-                }
-            }
+            self.erase_history(&mut tx, (id, events), actor.clone()).await?;
         }
         tx.commit().await?;
         Ok(())
@@ -198,7 +186,7 @@ impl<DB: Backend> Registers<DB> {
         Ok(forgotten)
     }
 
-    async fn enter(
+    pub(super) async fn enter(
         &self,
         tx: &mut JournalTx<DB>,
         (id, count): (&str, usize),
@@ -216,7 +204,7 @@ impl<DB: Backend> Registers<DB> {
     }
 
     /// The tokens of what identifies a person.
-    fn tokens(&self, person: &Selection) -> Result<Vec<Token>, RegistersError> {
+    pub(super) fn tokens(&self, person: &Selection) -> Result<Vec<Token>, RegistersError> {
         let token = |one: &crate::source::selection::Identifier| {
             let token = self.tokens.token_for("privacy_preference", one)?;
             Ok(Token { token, kind: one.kind().to_owned() })
@@ -225,7 +213,7 @@ impl<DB: Backend> Registers<DB> {
     }
 
     /// The histories of a person, without those of others with whom they share an identifier.
-    async fn find(
+    pub(super) async fn find(
         &self,
         conn: &mut DB::Connection,
         tokens: &[Token],
