@@ -183,11 +183,14 @@ behaviours! {
         kept.prefer(&ann(), on("2026-06-01", given("news")), clerk()).await.unwrap();
         let bob = person(&[("email", "bob@example.com")]);
         kept.prefer(&bob, on("2026-06-01", given("news")), clerk()).await.unwrap();
-        // The withdrawal stands elsewhere than the consent.
+        let phone = person(&[("phone", "+32 1")]);
+        kept.prefer(&phone, on("2026-06-01", given("news")), clerk()).await.unwrap();
+        // One withdrawal ends both consents, and stands beside one of them only.
         let both = person(&[("email", "CANARY-ann@example.com"), ("phone", "+32 1")]);
         kept.prefer(&both, on("2026-06-02", withdrawn("news")), clerk()).await.unwrap();
         assert_eq!(kept.forget_since(at("2026-06-02"), clerk()).await.unwrap(), 0);
-        assert_eq!(kept.forget_since(now(), clerk()).await.unwrap(), 1);
+        assert_eq!(kept.forget_since(now(), clerk()).await.unwrap(), 2);
+        assert!(!kept.permit(&phone, &news()).await.unwrap().is_granted());
         assert_eq!(kept.forget_since(now(), clerk()).await.unwrap(), 0);
         assert_eq!(kept.preferences(&ann()).await.unwrap().history(), []);
         assert!(kept.permit(&bob, &news()).await.unwrap().is_granted());
