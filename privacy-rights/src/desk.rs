@@ -26,6 +26,7 @@ pub(crate) mod error;
 pub(crate) mod identity;
 pub(crate) mod migrate;
 pub(crate) mod preview;
+pub(crate) mod queue;
 mod store;
 pub(crate) mod sweep;
 pub(crate) mod vault;

@@ -30,4 +30,4 @@ pub(crate) mod store;
 #[cfg(any(feature = "sqlite", feature = "postgres"))]
 pub(crate) mod suppression;
 #[cfg(any(feature = "sqlite", feature = "postgres"))]
-mod sweep;
+pub(crate) mod sweep;

@@ -133,6 +133,8 @@ pub use erasure::saga::{Eraser, Progress};
 pub use erasure::store::{ErasureState, StepKind, StepState};
 #[cfg(any(feature = "sqlite", feature = "postgres"))]
 pub use erasure::suppression::{SuppressionTokens, TokenError};
+#[cfg(any(feature = "sqlite", feature = "postgres"))]
+pub use erasure::sweep::Swept;
 
 // Putting right, restricting, objecting.
 #[cfg(any(feature = "sqlite", feature = "postgres"))]
@@ -199,6 +201,8 @@ pub use desk::error::DeskError;
 pub use desk::migrate::migrations;
 #[cfg(any(feature = "sqlite", feature = "postgres"))]
 pub use desk::preview::{Preview, SourcePreview};
+#[cfg(any(feature = "sqlite", feature = "postgres"))]
+pub use desk::queue::OpenRequest;
 #[cfg(any(feature = "sqlite", feature = "postgres"))]
 pub use desk::sweep::SweepReport;
 #[cfg(any(feature = "sqlite", feature = "postgres"))]

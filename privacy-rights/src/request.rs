@@ -288,6 +288,15 @@ impl Request {
         &self.requester
     }
 
+    /// Why it goes before others, if it does.
+    #[must_use]
+    pub fn expedited(&self) -> Option<&str> {
+        match self.events.first() {
+            Some((_, RequestEvent::Received { expedited, .. })) => expedited.as_deref(),
+            _ => None,
+        }
+    }
+
     /// Where it is.
     #[must_use]
     pub const fn state(&self) -> RequestState {

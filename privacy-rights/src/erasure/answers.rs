@@ -56,8 +56,8 @@ impl<DB: Backend> Eraser<DB> {
     }
 
     /// Whether whoever that identifies was erased: to be asked before a person is imported or written
-    /// by what does not know of the erasure. Somebody who comes back of their own will is let in by
-    /// the host, who knows.
+    /// by what does not know of the erasure. Of somebody who comes back of their own will the host
+    /// says so first ([`came_back`](Self::came_back)).
     ///
     /// # Errors
     ///

@@ -255,6 +255,19 @@ pub(crate) async fn lease<DB: Backend>(
     Ok(())
 }
 
+/// Whoever has these tokens is not kept away any more.
+pub(crate) async fn readmit<DB: Backend>(
+    conn: &mut DB::Connection,
+    tenant: &str,
+    tokens: &[String],
+) -> Result<(), EraseError> {
+    for token in tokens {
+        let sql = "DELETE FROM privacy_suppression WHERE tenant = $1 AND token = $2";
+        DB::execute(conn, fixed(sql), vec![tenant.into(), token.as_str().into()]).await?;
+    }
+    Ok(())
+}
+
 pub(crate) async fn load<DB: Backend>(
     conn: &mut DB::Connection,
     tenant: &str,

@@ -7,6 +7,7 @@ use audit_store::JournalTx;
 use uuid::Uuid;
 
 use crate::backend::Backend;
+use crate::desk::sweep::SweepReport;
 use crate::desk::vault::VaultError;
 use crate::erasure::error::EraseError;
 use crate::erasure::saga::Eraser;
@@ -19,7 +20,32 @@ use crate::source::walk::foresee_all;
 /// By the number of a step, how many records would go, and how many be kept.
 type Foreseen = BTreeMap<i64, (u64, u64)>;
 
+/// What a sweep of a desk and its erasures did.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+#[non_exhaustive]
+pub struct Swept {
+    /// Of the requests, and of bundles handed out.
+    pub requests: SweepReport,
+    /// The erasures that were gone on with, and where they are.
+    pub erasures: Vec<(Uuid, ErasureState)>,
+}
+
 impl<DB: Backend> Eraser<DB> {
+    /// Everything that is due by itself at the desk: [`Desk::sweep`](crate::Desk::sweep), then
+    /// [`sweep`](Self::sweep). The one call that a host makes now and then. An erasure whose time to
+    /// think it over has passed is among the requests that are begun now, and waits for
+    /// [`begin`](Self::begin), which is given its ground.
+    ///
+    /// # Errors
+    ///
+    /// Those of both. What fails at the desk keeps no erasure from being gone on with; what was done
+    /// stays done, and is in the journal.
+    pub async fn sweep_all(&self) -> Result<Swept, EraseError> {
+        let requests = self.desk.sweep().await;
+        let erasures = self.sweep().await?;
+        Ok(Swept { requests: requests?, erasures })
+    }
+
     /// Does what is due by itself in all erasures. To be called now and then, by one process or by
     /// many, and when a hold was released. Returns the erasures that were gone on with, and where
     /// they are.
@@ -28,7 +54,8 @@ impl<DB: Backend> Eraser<DB> {
     /// - What a hold or a law had kept, and does not keep any more, is erased.
     /// - Some time after the end ([`second_look`](Self::second_look)) it is looked once more whether
     ///   anything is left (`rights.erasure_looked_again`). What was written late is erased, and there
-    ///   is a new certificate; recipients are not told again.
+    ///   is a new certificate; recipients are not told again. Who comes back of their own will is not
+    ///   told from a late writer, unless the host says so ([`came_back`](Self::came_back)).
     /// - Once no backup is left that holds what was erased
     ///   ([`rolling_backups`](Self::rolling_backups)), the second part of the certificate is recorded
     ///   and signed ([`backups_certificate`](Self::backups_certificate)).

@@ -2,11 +2,12 @@
 
 use std::time::Duration;
 
-use privacy_rights::ErasureState;
+use privacy_rights::{AlarmKind, EraseError, ErasureState, Identifier};
 
 use crate::behaviours;
 use crate::scene::{LEFT, scene};
 use crate::shop::{ann, person, rows, run};
+use crate::world::clerk;
 
 behaviours! {
     async fn nothing_late_is_recorded_once(db) {
@@ -74,6 +75,43 @@ behaviours! {
         assert_eq!(eraser.sweep().await.unwrap(), [(id, ErasureState::Deferred)]);
         assert_eq!(rows(&scene.shop.pool, LEFT).await, before);
         assert!(!eraser.is_being_erased(&ann()).await.unwrap());
+    }
+
+    async fn who_comes_back_is_no_late_writer(db) {
+        let scene = scene(&db).await;
+        let who = person("customer_id", "3");
+        let id = scene.begun(who.clone()).await;
+        let eraser = scene.eraser().await;
+        let early = eraser.came_back(id, clerk()).await.unwrap_err();
+        assert!(matches!(early, EraseError::Leased), "{early}");
+        eraser.run(id).await.unwrap();
+        eraser.came_back(id, clerk()).await.unwrap();
+        assert!(!eraser.is_erased(&Identifier::new("customer_id", "3").unwrap()).await.unwrap());
+        run(&scene.shop.pool,
+            r#"UPDATE "Customer" SET "LastName" = 'Back' WHERE "CustomerId" = 3"#).await;
+        scene.now("2026-07-12");
+        assert_eq!(eraser.sweep().await.unwrap(), []);
+        let left = rows(&scene.shop.pool, LEFT).await;
+        assert!(left.contains(&"c3 Back".to_owned()), "{left:?}");
+        assert_eq!((scene.count("erasure_person_back").await, scene.count("erasure_looked_again").await), (1, 0));
+        // The rest follows as ever.
+        scene.part_two(id).await.unwrap();
+    }
+
+    async fn one_call_for_everything(db) {
+        let scene = scene(&db).await;
+        let (id, _) = scene.ended(person("customer_id", "3")).await;
+        let desk = scene.desk().await;
+        let access = scene.asked(&ann()).await;
+        let export = desk.begin_export(access, &ann(), clerk()).await.unwrap();
+        run(&scene.shop.pool,
+            r#"UPDATE "Customer" SET "LastName" = 'CANARY-Three' WHERE "CustomerId" = 3"#).await;
+        scene.now("2026-07-20");
+        let swept = scene.eraser().await.sweep_all().await.unwrap();
+        assert_eq!(swept.erasures, [(id, ErasureState::Done)]);
+        assert_eq!(swept.requests.bundles, [export.id()]);
+        assert_eq!(swept.requests.alarms, [(access, AlarmKind::Overdue)]);
+        assert_eq!(scene.eraser().await.sweep_all().await.unwrap(), Default::default());
     }
 
     async fn a_source_that_fails_keeps_no_other_erasure_waiting(db) {

@@ -350,6 +350,30 @@ behaviours! {
         assert_eq!(world.desk.sweep().await.unwrap().alarms, []);
     }
 
+    async fn what_is_to_be_done_first(db) {
+        let world = world(&db).await;
+        let receive = |at: &str, expedited: bool| {
+            let mut new = NewRequest::new(Right::Access, ann()).received_at(crate::at(at));
+            if expedited {
+                new = new.expedited("the person is 15");
+            }
+            world.desk.receive(new, clerk())
+        };
+        let later = receive("2026-06-10", false).await.unwrap();
+        let first = receive("2026-05-20", false).await.unwrap();
+        let minor = receive("2026-06-11", true).await.unwrap();
+        let paused = receive("2026-05-19", false).await.unwrap();
+        let closed = receive("2026-05-18", true).await.unwrap();
+        world.desk.ask_identity(paused, clerk()).await.unwrap();
+        world.desk.withdraw(closed, clerk()).await.unwrap();
+        let open = world.desk.open_requests().await.unwrap();
+        let ids: Vec<_> = open.iter().map(|one| one.request.id()).collect();
+        assert_eq!(ids, [minor, first, later, paused]);
+        assert_eq!(open[0].request.expedited(), Some("the person is 15"));
+        assert_eq!(open[1].request.expedited(), None);
+        assert_eq!(open[1].due, world.desk.due(first).await.unwrap());
+    }
+
     async fn steps_with_calls_of_their_own(db) {
         let world = world(&db).await;
         let id = world.receive(Right::Access).await;

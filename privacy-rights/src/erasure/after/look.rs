@@ -7,9 +7,38 @@ use super::rows;
 use crate::backend::Backend;
 use crate::erasure::error::EraseError;
 use crate::erasure::saga::Eraser;
-use crate::erasure::store::{StoredErasure, StoredStep};
+use crate::erasure::store::{self, ErasureState, StoredErasure, StoredStep};
 
 impl<DB: Backend> Eraser<DB> {
+    /// The person has come back of their own will (`rights.erasure_person_back`): what they give now is
+    /// not what a late writer left. There is no second look, and [`is_erased`](Self::is_erased) says no
+    /// more of the identifiers that the erasure knew. To be called before anything of theirs is stored.
+    ///
+    /// What a hold or a law has kept is still erased when that ends, by the same identifiers; in a
+    /// source of which something is kept they need others. A restored backup brings the erasure back,
+    /// and this is to be said again.
+    ///
+    /// # Errors
+    ///
+    /// [`EraseError::Unknown`], [`EraseError::Leased`] while the erasure has not ended,
+    /// [`EraseError::Conflict`], those of the database and the journal. Nothing was changed.
+    pub async fn came_back(&self, request: Uuid, actor: Actor) -> Result<(), EraseError> {
+        let stored = self.load(request).await?.ok_or(EraseError::Unknown)?;
+        if !matches!(stored.state, ErasureState::Deferred | ErasureState::Done) {
+            return Err(EraseError::Leased);
+        }
+        let mut tx = self.desk.journal.begin().await?;
+        if !stored.after.looked {
+            let now = self.desk.options.clock.now();
+            rows::set_looked::<DB>(&mut tx, request, stored.state, now).await?;
+        }
+        store::readmit::<DB>(&mut tx, self.tenant(), &stored.body.tokens).await?;
+        let entry = self.entry("rights.erasure_person_back", request, actor);
+        self.record(&mut tx, entry.outcome(EventOutcome::Success).build()?).await?;
+        tx.commit().await?;
+        Ok(())
+    }
+
     /// Looks whether anything is left that should not be, and records that. Whether there was: then
     /// its steps, and what follows from them, are to be done again.
     pub(super) async fn look_again(
