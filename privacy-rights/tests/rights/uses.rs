@@ -115,4 +115,21 @@ behaviours! {
         assert!(!kept.permit(&ann(), &sale()).await.unwrap().is_granted());
         assert_eq!(kept.preferences(&ann()).await.unwrap().history().len(), 1);
     }
+
+    async fn two_at_once_enter_it_once(db) {
+        let scene = scene(&db).await;
+        let id = scene.request(Right::Restriction).await;
+        scene.approve(id, restricted()).await;
+        let (one, two) = tokio::join!(scene.handler.run(id), scene.handler.run(id));
+        assert!(one.is_ok() || two.is_ok(), "{one:?} {two:?}");
+        assert_eq!(scene.handler.run(id).await.unwrap(), RequestState::Completed);
+        let kept = scene.world.registers.preferences(&ann()).await.unwrap();
+        assert_eq!(kept.history().len(), 1);
+        assert_eq!(scene.world.actions("register.").await, ["restricted"]);
+        let ends = ["executed", "nothing_left", "completed"];
+        let actions = scene.world.actions("rights.").await;
+        for end in ends {
+            assert_eq!(actions.iter().filter(|action| *action == end).count(), 1, "{actions:?}");
+        }
+    }
 }
