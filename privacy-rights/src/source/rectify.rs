@@ -56,6 +56,7 @@ impl Correction {
     }
 
     /// Whether both say something of the same field of the same record.
+    #[cfg(any(feature = "sqlite", feature = "postgres"))]
     pub(crate) fn overlaps(&self, other: &Self) -> bool {
         let same = self.record.is_none() || other.record.is_none() || self.record == other.record;
         let both = self.fields.keys().any(|field| other.fields.contains_key(field));

@@ -8,6 +8,7 @@ use crate::source::PersonalDataSource;
 use crate::source::error::SourceError;
 use crate::source::permit::Permit;
 use crate::source::record::{Applied, Cursor, Page, Step};
+#[cfg(any(feature = "sqlite", feature = "postgres"))]
 use crate::source::rectify::Correction;
 use crate::source::selection::Selection;
 
@@ -152,6 +153,7 @@ pub async fn foresee_all(
 }
 
 /// Puts all records of a person in a source right, in transactions of some hundred, or rehearses it.
+#[cfg(any(feature = "sqlite", feature = "postgres"))]
 pub(crate) async fn rectify_all(
     source: &dyn PersonalDataSource,
     (selection, correction): (&Selection, &Correction),
