@@ -108,6 +108,11 @@ async fn no_page_but_the_first_goes_through_the_whole_table() {
 
     let db = test_support::TestPg::fresh().await;
     let pool = db.pool(1).await;
+    let version = "SELECT current_setting('server_version_num')::bigint";
+    // Before, nobody could ask for the statistics at once.
+    if sqlx::query_scalar::<_, i64>(version).fetch_one(&pool).await.unwrap() < 150_000 {
+        return;
+    }
     run(
         &pool,
         r#"CREATE TABLE "Visit" ("Id" INTEGER PRIMARY KEY, "Visitor" TEXT, "Page" TEXT)

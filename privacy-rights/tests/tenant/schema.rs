@@ -2,6 +2,7 @@
 
 use std::sync::Arc;
 
+use audit_store::HoldOrder;
 use privacy_rights::{ErasureState, PurgeError, SchemaStore, TenantStore};
 use sqlx::PgPool;
 use test_support::{TestDatabase as _, TestPg};
@@ -82,6 +83,33 @@ async fn what_is_somebody_elses_is_not_dropped_with_it() {
     assert_eq!(estate.live_keys("t1").await, 1);
     sqlx::query("SELECT * FROM theirs").fetch_all(&pool).await.unwrap();
     run(&pool, "DROP VIEW theirs").await;
+    assert_eq!(purger.resume(ID, officer()).await.unwrap(), ErasureState::Done);
+    assert_eq!(tables(&pool, "tenant_t1").await, 0);
+}
+
+/// Once a hold is placed, not one more table goes.
+#[tokio::test(flavor = "multi_thread")]
+async fn a_hold_between_two_batches_keeps_every_table_that_is_left() {
+    let db = TestPg::fresh().await;
+    let estate = estate(&db).await;
+    let pool = estate.world.pool.clone();
+    schema(&pool, "tenant_t1", 150).await;
+    let one_by_one = SchemaStore::new("schema", pool.clone(), "tenant_{id}").unwrap().batch(1);
+    let purger = Arc::new(estate.purger(vec![Arc::new(one_by_one), estate.keys_store()]).await);
+    estate.begin(&purger).await;
+    let running = Arc::clone(&purger);
+    let running = tokio::spawn(async move { running.run(ID).await });
+    while tables(&pool, "tenant_t1").await > 145 {
+        tokio::task::yield_now().await;
+    }
+    let contract = audit_core::Target::new("contract", "7");
+    let hold = HoldOrder::on_target("t1", &contract, "H-1", "a lawsuit", officer());
+    estate.world.journal.place_hold(&hold).await.unwrap();
+    let held = tables(&pool, "tenant_t1").await;
+    assert_eq!(running.await.unwrap().unwrap(), ErasureState::Deferred);
+    assert!(held > 0);
+    assert_eq!((tables(&pool, "tenant_t1").await, estate.live_keys("t1").await), (held, 1));
+    estate.world.journal.release_hold("t1", "H-1", officer()).await.unwrap();
     assert_eq!(purger.resume(ID, officer()).await.unwrap(), ErasureState::Done);
     assert_eq!(tables(&pool, "tenant_t1").await, 0);
 }
