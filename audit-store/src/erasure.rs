@@ -278,6 +278,7 @@ impl<DB: Backend> Store<DB> {
         mut known: BTreeMap<i64, (i64, Vec<i64>)>,
     ) -> Result<ErasureReport, ErasureError> {
         let (tenant, schema, of) = (&erasure.tenant, &self.schema, *subject.as_bytes());
+        self.make_custody_key(tenant, subject, &known).await?;
         let _turn = self.turn_alone().await;
         let mut tx = self.begin_write_for(tenant).await?;
         DB::lock_tenant(&mut tx, schema, tenant).await?;

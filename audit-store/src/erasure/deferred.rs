@@ -1,5 +1,7 @@
 //! What an erasure leaves for later: fields that a legal hold keeps, and keys until they are gone.
 
+use std::collections::BTreeMap;
+
 use audit_core::{Actor, Digest, Reserved, SubjectRef};
 use sqlx::Transaction;
 
@@ -16,6 +18,29 @@ use crate::subject::read_ref;
 use super::ErasureError;
 
 impl<DB: Backend> Store<DB> {
+    /// Has the key made under which held fields of a subject are kept, where there are any: while the
+    /// erasure writes, nobody else does in the same SQLite file, and the keys may be kept in it.
+    pub(super) async fn make_custody_key(
+        &self,
+        tenant: &str,
+        subject: SubjectRef,
+        known: &BTreeMap<i64, (i64, Vec<i64>)>,
+    ) -> Result<(), ErasureError> {
+        let Some(sealer) = &self.options.sealer else { return Ok(()) };
+        let mut conn = self.read(tenant).await?;
+        let mut any = false;
+        for (chain, (_, seqs)) in known {
+            any |= !self.held(&mut conn, *chain, seqs).await?.is_empty();
+        }
+        drop(conn);
+        if any {
+            // What is sealed here is nothing, and thrown away.
+            let place = PrivatePlace::new(tenant, subject, Digest::of(""));
+            sealer.keep(&place, "").await?;
+        }
+        Ok(())
+    }
+
     /// Leaves the held fields of a severed subject on one chain for later: where fields are sealed,
     /// they are from now on under a key that is not the subject's.
     pub(super) async fn put_off(

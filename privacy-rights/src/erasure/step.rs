@@ -6,6 +6,7 @@ use audit_core::{Actor, MAX_NAME, Outcome as EventOutcome};
 use uuid::Uuid;
 
 use crate::backend::Backend;
+use crate::desk::error::DeskError;
 use crate::erasure::certificate::{KeptCount, LeftCount};
 use crate::erasure::error::EraseError;
 use crate::erasure::ledger::ErasureNote;
@@ -14,6 +15,7 @@ use crate::erasure::store::{
     self, ErasureState, Outcome, StepKind, StepState, StoredErasure, StoredStep, word,
 };
 use crate::request::RequestState;
+use crate::request::error::TransitionError;
 use crate::request::event::RequestEvent;
 use crate::source::PersonalDataSource;
 use crate::source::error::SourceError;
@@ -308,7 +310,7 @@ impl<DB: Backend> Eraser<DB> {
             let known = match self.desk.request(request).await {
                 Ok(known) => known,
                 // The database was restored to before the request.
-                Err(crate::desk::error::DeskError::Unknown) => return Ok(()),
+                Err(DeskError::Unknown) => return Ok(()),
                 Err(error) => return Err(error.into()),
             };
             let event = match (known.state(), partly) {
@@ -325,7 +327,15 @@ impl<DB: Backend> Eraser<DB> {
                 (RequestState::Notifying, None) => RequestEvent::Completed,
                 _ => return Ok(()),
             };
-            self.desk.record(request, event, Actor::system("privacy-rights")).await?;
+            match self.desk.record(request, event, Actor::system("privacy-rights")).await {
+                // Another process has just told it, or one that crashed while it did.
+                Err(
+                    DeskError::Conflict | DeskError::Transition(TransitionError::NotNow { .. }),
+                ) => {
+                    return Err(EraseError::Conflict);
+                }
+                told => told?,
+            };
         }
     }
 }

@@ -3,6 +3,8 @@
 use std::sync::Arc;
 use std::sync::atomic::AtomicUsize;
 
+use audit_store::SubjectKeySealer;
+use crypto_fields::{MemorySubjectKeys, Purpose, SubjectKeyError, TenantId};
 use privacy_rights::{
     Backend, DeskError, EraseError, Eraser, ErasureCertificate, ErasureState, PersonalDataSource,
     Progress, RequestState,
@@ -14,10 +16,10 @@ use crate::behaviours;
 use crate::crash::crash_after;
 use crate::private::{fields, recorded};
 use crate::replay::FORGET;
-use crate::saga::{ERASED, Fails, GROUND, LEFT, Scene, scene};
+use crate::saga::{ERASED, Fails, GROUND, LEFT, Scene, scene, scene_in};
 use crate::shop::{ann, rows, run};
 use crate::support::PEOPLE;
-use crate::world::clerk;
+use crate::world::{clerk, world_of};
 
 /// Where each step and the erasure are.
 const PLACE: &str = "SELECT CAST(number AS TEXT) || state || CAST(attempts AS TEXT)
@@ -105,9 +107,15 @@ where
 
 behaviours! {
     async fn an_erasure_converges_wherever_it_is_interrupted(db) {
-        let scene = scene(&db).await;
+        let world = world_of(&db, |options, keys| {
+            options.private_fields(SubjectKeySealer::new(Arc::clone(keys)).unwrap())
+        });
+        let scene = scene_in(world.await).await;
         let pool = &scene.shop.pool;
         recorded(&scene.world, "1").await;
+        let mut tx = scene.world.journal.begin().await.unwrap();
+        let subject = scene.world.journal.subject_in(&mut tx, "acme", "1").await.unwrap();
+        tx.rollback().await.unwrap();
         let id = scene.approved(ann()).await;
         let begin = async |polls, eraser: Eraser<T::Db>| {
             crash_after(polls, eraser.begin(id, GROUND, clerk())).await
@@ -121,6 +129,10 @@ behaviours! {
         assert!(crashes > 40, "{crashes}");
         assert_eq!(rows(pool, LEFT).await, ERASED);
         assert_eq!(fields(&scene.world, 1..4).await, [1, 1, 1]);
+        let subject = SubjectKeySealer::<MemorySubjectKeys>::subject_id(subject.unwrap()).unwrap();
+        let tenant = TenantId::new("acme".to_owned()).unwrap();
+        let gone = scene.world.keys.opening(&tenant, &subject, Purpose::Seal).await;
+        assert!(matches!(gone, Err(SubjectKeyError::Destroyed { .. })), "the journal's key");
         assert_eq!(scene.state(id).await, RequestState::Completed);
         let (twin, other, _db) = undisturbed::<T>().await;
         assert_eq!(said(scene.part_one(id).await), said(twin.part_one(other).await));

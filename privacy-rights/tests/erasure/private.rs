@@ -7,8 +7,8 @@ use audit_store::{
     AccessReason, BundleOptions, HoldOrder, SubjectKeySealer, VerifyOptions, verify_bundle,
 };
 use crypto_fields::{
-    CachePolicy, EpochKeys, FieldCipher, FieldId, LocalKey, MemorySubjectKeys, Purpose, RowContext,
-    RowKey, SealedText, SecretKey, SubjectId, SubjectKeyError, SubjectKeys, SystemClock, TenantId,
+    FieldCipher, FieldId, Purpose, RowContext, RowKey, SealedText, SubjectId, SubjectKeyError,
+    TenantId,
 };
 use privacy_rights::{
     Backend, ErasureState, ErasureStrategy, Field, Link, PersonalDataSource, RequestState,
@@ -57,13 +57,6 @@ pub(crate) async fn fields<DB: Backend + crypto_fields::Backend>(
         counts.push(world.journal.read_private(&shop_chain(), seq, &reason).await.unwrap().len());
     }
     counts
-}
-
-fn sealer_elsewhere() -> SubjectKeySealer<MemorySubjectKeys> {
-    let epoch = EpochKeys::new(Arc::new(LocalKey::new(SecretKey::random().unwrap())));
-    let store = MemorySubjectKeys::default();
-    let keys = SubjectKeys::new(store, epoch, CachePolicy::DEFAULT, Arc::new(SystemClock));
-    SubjectKeySealer::new(Arc::new(keys)).unwrap()
 }
 
 pub(crate) fn bob() -> privacy_rights::Selection {
@@ -185,8 +178,10 @@ behaviours! {
     }
 
     async fn what_a_hold_keeps_in_the_journal_is_deferred(db) {
-        // The keys are elsewhere: what is held is sealed anew inside the journal's transaction.
-        let world = world_of(&db, |options, _| options.private_fields(sealer_elsewhere()));
+        // The keys are in the same database: in SQLite whoever writes writes alone.
+        let world = world_of(&db, |options, keys| {
+            options.private_fields(SubjectKeySealer::new(Arc::clone(keys)).unwrap())
+        });
         let scene = scene_in(world.await).await;
         recorded(&scene.world, "2").await;
         let id = scene.begun_of(bob()).await;
