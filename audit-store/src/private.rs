@@ -54,7 +54,8 @@ pub trait PrivateFieldSealer: fmt::Debug + Send + Sync {
 
     /// Seals a disclosure under a key of its own, in the custody of a legal hold: the data subject's
     /// key is about to be destroyed, and this field must outlive it until the hold is released. The
-    /// custody key belongs to the same data subject and is made where there is none.
+    /// custody key belongs to the same data subject and is made where there is none. So that it is
+    /// made before the erasure locks anything, an empty text is kept first, and thrown away.
     ///
     /// # Errors
     ///
