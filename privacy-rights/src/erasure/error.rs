@@ -58,6 +58,9 @@ pub enum EraseError {
     /// The ledger outside the database did not take the note. Nothing was destroyed.
     #[error("the ledger of erasures did not do its part")]
     Ledger(#[from] LedgerError),
+    /// No source holds anything of the person that is not erased, and the journal does not know them.
+    #[error("nothing is known of the person")]
+    NobodyFound,
     /// No such erasure was approved, or it is not the time for it.
     #[error("the request is no erasure that was approved and begun")]
     NotApproved,

@@ -116,6 +116,12 @@ impl ErasurePlan {
         Ok(Self { blocked, ground: ground.into(), request, sources: planned })
     }
 
+    /// Whether there is no record to be erased or kept.
+    #[must_use]
+    pub fn is_empty(&self) -> bool {
+        self.sources.iter().all(|source| source.erased == 0 && source.kept.is_empty())
+    }
+
     /// The SHA-256 of the plan as canonical JSON, in hexadecimal: what is approved. Another count,
     /// another reason, another order are another digest.
     #[must_use]

@@ -215,8 +215,16 @@ impl<DB: Backend> Eraser<DB> {
     ///
     /// # Errors
     ///
-    /// [`EraseError::Desk`].
+    /// [`EraseError::NobodyFound`], so that no erasure of nothing is certified: the request is to be
+    /// refused ([`RefusalReason::NoMatch`](crate::RefusalReason::NoMatch)), or its identifiers are
+    /// written in another way where the records are. [`EraseError::Desk`].
     pub async fn propose(&self, plan: &ErasurePlan, actor: Actor) -> Result<(), EraseError> {
+        if plan.is_empty() {
+            let person = self.resolved(plan.request).await?;
+            if self.refs(&person).await?.is_empty() {
+                return Err(EraseError::NobodyFound);
+            }
+        }
         let event = RequestEvent::Planned { digest: plan.digest() };
         self.desk.record(plan.request, event, actor).await?;
         Ok(())

@@ -5,7 +5,7 @@ use sqlx::Executor;
 
 use crate::behaviours;
 use crate::scene::{GROUND, scene};
-use crate::shop::{ann, person, rows};
+use crate::shop::{ann, person, rows, run};
 use crate::world::clerk;
 
 /// What an erasure of Ann leaves nowhere.
@@ -211,6 +211,8 @@ behaviours! {
         let scene = scene(&db).await;
         let who = person("customer_id", "3");
         scene.ended(who.clone()).await;
+        let back = r#"UPDATE "Customer" SET "LastName" = 'Back' WHERE "CustomerId" = 3"#;
+        run(&scene.shop.pool, back).await;
         let erasure = scene.approved(who.clone()).await;
         let eraser = scene.eraser().await;
         let export = uuid::Uuid::now_v7();

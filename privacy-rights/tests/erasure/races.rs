@@ -3,11 +3,13 @@
 use audit_core::Target;
 use audit_store::HoldOrder;
 use privacy_rights::{
-    Backend, EraseError, ErasureState, Identifier, NewRequest, Progress, Right, StepKind, StepState,
+    Backend, EraseError, ErasureState, Identifier, NewRequest, Progress, RequestState, Right,
+    StepKind, StepState,
 };
 use uuid::Uuid;
 
 use crate::behaviours;
+use crate::private::recorded;
 use crate::saga::{ERASED, GROUND, LEFT, Scene, scene};
 use crate::shop::{ann, person, rows, run};
 use crate::world::clerk;
@@ -116,5 +118,24 @@ behaviours! {
         assert_eq!(eraser.resume(id, clerk()).await.unwrap(), ErasureState::Deferred);
         assert_eq!(rows(pool, LEFT).await, ERASED);
         scene.part_one(id).await;
+    }
+
+    async fn of_whom_nothing_is_known_nothing_is_proposed(db) {
+        let scene = scene(&db).await;
+        let desk = &scene.world.desk;
+        // As the person has typed it; the shop has it in small letters.
+        for who in [person("email", "ANN@example.com"), person("customer_id", "77")] {
+            let id = desk.receive(NewRequest::new(Right::Erasure, who), clerk()).await.unwrap();
+            desk.vouch_identity(id, "session", clerk()).await.unwrap();
+            let eraser = scene.eraser().await;
+            let plan = eraser.preview(id, GROUND).await.unwrap();
+            assert!(plan.is_empty());
+            let refused = eraser.propose(&plan, clerk()).await;
+            assert!(matches!(refused, Err(EraseError::NobodyFound)), "{refused:?}");
+            assert_eq!(scene.state(id).await, RequestState::Verified);
+        }
+        // The journal alone knows that one.
+        recorded(&scene.world, "77").await;
+        scene.approved(person("customer_id", "77")).await;
     }
 }
