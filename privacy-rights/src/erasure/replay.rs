@@ -151,6 +151,8 @@ impl<DB: Backend> Eraser<DB> {
             store::set_state::<DB>(&mut tx, request, stored.state, ErasureState::Running).await?;
         }
         self.lease(&mut tx, request, &stored.body.tokens).await?;
+        // Who had come back is to be let in again.
+        store::suppress::<DB>(&mut tx, (self.tenant(), request), &stored.body.tokens).await?;
         for old in &stored.steps {
             let mut new = StoredStep { state: StepState::Pending, attempts: 0, ..old.clone() };
             // What a backup brings back is erased again, and counts once.

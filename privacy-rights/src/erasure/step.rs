@@ -199,11 +199,13 @@ impl<DB: Backend> Eraser<DB> {
     ) -> Result<(LeftCount, Vec<(&'a StoredStep, u64)>), EraseError> {
         let (mut left, mut again) = (LeftCount::default(), Vec::new());
         let now = self.step_of(request);
+        let is_back = self.is_back(stored).await?;
         for other in stored.steps.iter().filter(|step| step.kind == StepKind::Source) {
             let found = self.source(&other.name)?.remaining(person, &now).await?;
             let mut explained = found.kept_by_law.saturating_add(other.outcome.held);
-            // A root that waits for others waits as a whole.
-            if other.waits() {
+            // A root that waits for others waits as a whole; what is found of somebody who has come
+            // back was given since.
+            if other.waits() || is_back {
                 explained = found.records;
             }
             explained = std::cmp::min(explained, found.records);

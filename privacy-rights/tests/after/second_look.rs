@@ -2,6 +2,8 @@
 
 use std::time::Duration;
 
+use audit_core::Target;
+use audit_store::HoldOrder;
 use privacy_rights::{AlarmKind, EraseError, ErasureState, Identifier};
 
 use crate::behaviours;
@@ -96,6 +98,32 @@ behaviours! {
         assert_eq!((scene.count("erasure_person_back").await, scene.count("erasure_looked_again").await), (1, 0));
         // The rest follows as ever.
         scene.part_two(id).await.unwrap();
+    }
+
+    async fn who_has_come_back_loses_only_what_was_kept(db) {
+        let scene = scene(&db).await;
+        let who = person("customer_id", "3");
+        let id = scene.begun(who.clone()).await;
+        let hold = Target::new("invoices", "5");
+        let hold = HoldOrder::on_target("acme", &hold, "hold-1", "2026-C-114", clerk());
+        scene.world.journal.place_hold(&hold).await.unwrap();
+        let eraser = scene.eraser().await;
+        assert_eq!(eraser.run(id).await.unwrap(), ErasureState::Deferred);
+        eraser.came_back(id, clerk()).await.unwrap();
+        run(&scene.shop.pool,
+            r#"UPDATE "Customer" SET "LastName" = 'Back' WHERE "CustomerId" = 3"#).await;
+        scene.world.journal.release_hold("acme", "hold-1", clerk()).await.unwrap();
+        scene.now("2026-06-20");
+        let swept = eraser.sweep().await.unwrap();
+        assert_eq!(swept, [(id, ErasureState::Done)]);
+        // Nor does the look after that find a late writer.
+        scene.now("2026-07-12");
+        eraser.sweep().await.unwrap();
+        let left = rows(&scene.shop.pool, LEFT).await;
+        assert!(left.contains(&"c3 Back".to_owned()) && !left.contains(&"i5".to_owned()), "{left:?}");
+        let part = scene.part_one(id).await.1;
+        assert_eq!(part.left.records, part.left.explained);
+        assert!(!eraser.is_erased(&Identifier::new("customer_id", "3").unwrap()).await.unwrap());
     }
 
     async fn one_call_for_everything(db) {

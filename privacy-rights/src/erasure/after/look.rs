@@ -14,9 +14,10 @@ impl<DB: Backend> Eraser<DB> {
     /// not what a late writer left. There is no second look, and [`is_erased`](Self::is_erased) says no
     /// more of the identifiers that the erasure knew. To be called before anything of theirs is stored.
     ///
-    /// What a hold or a law has kept is still erased when that ends, by the same identifiers; in a
-    /// source of which something is kept they need others. A restored backup brings the erasure back,
-    /// and this is to be said again.
+    /// What a hold or a law has kept is still erased when that ends, by the same identifiers, and with
+    /// it the person's keys and a root that waited: in a source of which something is kept, in the root
+    /// and for what is sealed they need others. What other sources have of them by then stays. A
+    /// restored backup brings the erasure back, and this is to be said again.
     ///
     /// # Errors
     ///
@@ -37,6 +38,24 @@ impl<DB: Backend> Eraser<DB> {
         self.record(&mut tx, entry.outcome(EventOutcome::Success).build()?).await?;
         tx.commit().await?;
         Ok(())
+    }
+
+    /// Whether the person has come back since the erasure ended for the first time: of what it
+    /// suppresses something is let in again.
+    pub(in crate::erasure) async fn is_back(
+        &self,
+        stored: &StoredErasure,
+    ) -> Result<bool, EraseError> {
+        if stored.certificate.is_none() {
+            return Ok(false);
+        }
+        let mut conn = self.desk.pool.acquire().await?;
+        for token in &stored.body.tokens {
+            if !store::is_suppressed::<DB>(&mut conn, self.tenant(), token).await? {
+                return Ok(true);
+            }
+        }
+        Ok(false)
     }
 
     /// Looks whether anything is left that should not be, and records that. Whether there was: then
