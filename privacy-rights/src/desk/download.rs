@@ -1,5 +1,6 @@
 //! Bundles that are made and handed out, and that an erasure of the same person takes back.
 
+use std::fs::Metadata;
 use std::io;
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
@@ -142,8 +143,9 @@ impl<DB: Backend> Desk<DB> {
     /// # Errors
     ///
     /// [`DownloadError::BeingErased`], [`DownloadError::NotForThis`],
-    /// [`DownloadError::OtherPerson`], [`DownloadError::NoFolder`], [`DownloadError::Disk`], those of
-    /// the database and the journal. Nothing was begun.
+    /// [`DownloadError::OtherPerson`], [`DownloadError::NoFolder`], those of the database and the
+    /// journal: nothing was begun. [`DownloadError::Disk`]: it was begun and is abandoned, which is on
+    /// record (`rights.bundle_abandoned`).
     pub async fn begin_export(
         &self,
         request: Uuid,
@@ -175,7 +177,10 @@ impl<DB: Backend> Desk<DB> {
         tx.commit().await.map_err(DeskError::from)?;
         // What a crash leaves behind is removed by the sweep.
         let place = self.place(id)?;
-        files::make(&place).await?;
+        if let Err(error) = files::make(&place).await {
+            self.abandon(id).await?;
+            return Err(error.into());
+        }
         Ok(Export { id, request, place })
     }
 
@@ -199,7 +204,7 @@ impl<DB: Backend> Desk<DB> {
     ///
     /// [`DownloadError::Cancelled`], where an erasure of the person has begun since the export did,
     /// too: it is found in the transaction that registers. Others of what is asked. Nothing is left of
-    /// the bundle.
+    /// the bundle but what the file system does not let go, which the [sweep](Self::sweep) removes.
     pub async fn publish_directory(
         &self,
         export: Export,
@@ -241,7 +246,8 @@ impl<DB: Backend> Desk<DB> {
             Err(error) => Err(error.into()),
         };
         if registered.is_err() {
-            files::remove(&export.place).await?;
+            // What cannot be removed now is by the sweep; why it is not published counts for more.
+            let _left = files::remove(&export.place).await;
         }
         registered
     }
@@ -291,9 +297,9 @@ impl<DB: Backend> Desk<DB> {
         let place = self.place(bundle)?;
         let (archive, directory) =
             (place.join(Downloads::ARCHIVE), place.join(Downloads::DIRECTORY));
-        let (path, file_name) = if files::is_there(&archive).await? {
+        let (path, file_name) = if files::is_there(&archive, Metadata::is_file).await? {
             (archive, format!("bundle-{bundle}.zip"))
-        } else if files::is_there(&directory).await? {
+        } else if files::is_there(&directory, Metadata::is_dir).await? {
             (directory, format!("bundle-{bundle}"))
         } else {
             return Err(DownloadError::Unknown);

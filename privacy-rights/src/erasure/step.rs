@@ -38,7 +38,7 @@ impl<DB: Backend> Eraser<DB> {
         let person = self.person(&stored.body).await?;
         if matches!(step.kind, StepKind::Revoke | StepKind::Source) {
             // What was made of the data goes before the data.
-            self.desk.delete_doomed().await?;
+            self.desk.delete_those_of(&stored.body.tokens).await?;
         }
         let done = match step.kind {
             StepKind::Note => self.note(request, stored).await,

@@ -147,6 +147,111 @@ behaviours! {
         assert_eq!(scene.count("bundle_deleted").await, 1);
     }
 
+    async fn a_folder_that_is_none(db) {
+        let scene = scene(&db).await;
+        let desk = scene.desk().await;
+        let id = scene.asked(&ann()).await;
+        // Where the folder should be is a file.
+        std::fs::write(scene.bundles(), "").unwrap();
+        let refused = desk.begin_export(id, &ann(), clerk()).await.unwrap_err();
+        assert!(matches!(refused, DownloadError::Disk(_)), "{refused}");
+        let actions = scene.world.actions().await;
+        assert_eq!(actions[2..], ["bundle_begun", "bundle_abandoned"]);
+        assert!(matches!(desk.sweep().await.unwrap_err(), privacy_rights::DeskError::Bundles(_)));
+        // Once there can be one, nothing is left of it.
+        std::fs::remove_file(scene.bundles()).unwrap();
+        assert_eq!(desk.sweep().await.unwrap().bundles.len(), 1);
+        let export = desk.begin_export(id, &ann(), clerk()).await.unwrap();
+        let bundle = scene.made(&export, &ann()).await.unwrap();
+        let token = desk.publish_directory(export, bundle, clerk()).await.unwrap().reveal();
+        // The folder is lost, and so are all bundles.
+        std::fs::remove_dir_all(scene.bundles()).unwrap();
+        assert!(matches!(desk.download(&token, clerk()).await, Err(DownloadError::Unknown)));
+        scene.now("2026-06-19");
+        assert_eq!(desk.sweep().await.unwrap().bundles.len(), 1);
+    }
+
+    async fn a_link_out_of_the_folder_is_no_bundle(db) {
+        let scene = scene(&db).await;
+        let desk = scene.desk().await;
+        let id = scene.asked(&ann()).await;
+        let outside = scene.folder.path().join("outside");
+        std::fs::create_dir(&outside).unwrap();
+        std::fs::write(outside.join("secret"), "secret").unwrap();
+        for (inner, target) in [("bundle.zip", outside.join("secret")), ("bundle", outside.clone())] {
+            let export = desk.begin_export(id, &ann(), clerk()).await.unwrap();
+            let place = export.workshop().to_owned();
+            let bundle = scene.made(&export, &ann()).await.unwrap();
+            let token = if inner == "bundle" {
+                desk.publish_directory(export, bundle, clerk()).await.unwrap()
+            } else {
+                desk.publish_zip(export, bundle, clerk()).await.unwrap()
+            };
+            let token = token.reveal();
+            std::fs::rename(place.join(inner), place.join("old")).unwrap();
+            std::os::unix::fs::symlink(&target, place.join(inner)).unwrap();
+            let refused = desk.download(&token, clerk()).await.unwrap_err();
+            assert!(matches!(refused, DownloadError::Unknown), "{refused}");
+        }
+        // What goes is the link, and not what it leads to.
+        scene.now("2026-06-19");
+        assert_eq!(desk.sweep().await.unwrap().bundles.len(), 2);
+        assert_eq!(std::fs::read(outside.join("secret")).unwrap(), b"secret");
+    }
+
+    async fn what_cannot_be_deleted_keeps_nobody_else_waiting(db) {
+        let scene = scene(&db).await;
+        let desk = scene.desk().await;
+        let mut given = Vec::new();
+        for who in ["2", "3"] {
+            let who = person("customer_id", who);
+            let export = desk.begin_export(scene.asked(&who).await, &who, clerk()).await.unwrap();
+            let bundle = scene.made(&export, &who).await.unwrap();
+            let token = desk.publish_zip(export, bundle, clerk()).await.unwrap().reveal();
+            given.push(desk.download(&token, clerk()).await.unwrap());
+        }
+        // In the place of Bob's is what cannot be removed as a folder.
+        let bobs = given[0].path.parent().unwrap().to_owned();
+        let going = bobs.with_file_name(format!(".{}.going", given[0].bundle));
+        std::fs::write(&going, "").unwrap();
+        let refused = desk.withdraw_bundle(given[0].bundle, clerk()).await.unwrap_err();
+        assert!(matches!(refused, DownloadError::Disk(_)), "{refused}");
+        // Cat is erased, and Ann's expires, all the same.
+        let (_, state) = scene.ended(person("customer_id", "3")).await;
+        assert_eq!(state, privacy_rights::ErasureState::Done);
+        assert!(!given[1].path.exists());
+        let export = desk.begin_export(scene.asked(&ann()).await, &ann(), clerk()).await.unwrap();
+        scene.now("2026-06-13");
+        desk.sweep().await.unwrap_err();
+        assert!(!export.workshop().exists());
+        // But not Bob himself, before his is gone.
+        let bob = scene.begun(person("customer_id", "2")).await;
+        let refused = scene.eraser().await.run(bob).await.unwrap_err();
+        assert!(matches!(refused, EraseError::Bundles(_)), "{refused}");
+        std::fs::remove_file(&going).unwrap();
+        scene.eraser().await.run(bob).await.unwrap();
+        assert!(!bobs.exists());
+    }
+
+    async fn tokens_from_hell(db) {
+        let scene = scene(&db).await;
+        let desk = scene.desk().await;
+        let export = desk.begin_export(scene.asked(&ann()).await, &ann(), clerk()).await.unwrap();
+        let bundle = scene.made(&export, &ann()).await.unwrap();
+        let token = desk.publish_zip(export, bundle, clerk()).await.unwrap().reveal();
+        let mut wrong: Vec<String> = (0..token.len()).map(|end| token[..end].to_owned()).collect();
+        for odd in ["\0", " ", "\n", ".", "'", "%", "\u{202e}", "é", "\u{1f600}"] {
+            wrong.extend([format!("{token}{odd}"), format!("{odd}{token}"), token.replace('.', odd)]);
+        }
+        wrong.retain(|one| *one != token);
+        wrong.extend([token.to_uppercase(), token.repeat(2), "a".repeat(1 << 20), "'; --".to_owned()]);
+        for wrong in wrong {
+            let refused = desk.download(&wrong, clerk()).await.unwrap_err();
+            assert!(matches!(refused, DownloadError::Unknown), "{wrong}: {refused}");
+        }
+        desk.download(&token, clerk()).await.unwrap();
+    }
+
     async fn one_is_taken_back(db) {
         let scene = scene(&db).await;
         let desk = scene.desk().await;

@@ -27,9 +27,16 @@ pub(super) async fn make(place: &Path) -> io::Result<()> {
     .await
 }
 
-pub(super) async fn is_there(path: &Path) -> io::Result<bool> {
+/// Whether that is there and is what it is to be. What links to elsewhere is not: nothing here was
+/// made as a link.
+pub(super) async fn is_there(path: &Path, is: fn(&fs::Metadata) -> bool) -> io::Result<bool> {
     let path = path.to_owned();
-    on_disk(move || path.try_exists()).await
+    on_disk(move || match fs::symlink_metadata(path) {
+        Ok(found) => Ok(is(&found)),
+        Err(error) if error.kind() == io::ErrorKind::NotFound => Ok(false),
+        Err(error) => Err(error),
+    })
+    .await
 }
 
 /// Removes the folder of a bundle with everything in it. It may not be there; an export that still

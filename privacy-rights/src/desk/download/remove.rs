@@ -29,7 +29,15 @@ impl<DB: Backend> Desk<DB> {
             return Err(DownloadError::Unknown);
         }
         tx.commit().await.map_err(DeskError::from)?;
-        self.delete_doomed().await.map(drop)
+        self.delete_doomed(|one| one == bundle).await.map(drop)
+    }
+
+    /// Gives an export up that has no place to be made.
+    pub(super) async fn abandon(&self, bundle: Uuid) -> Result<(), DownloadError> {
+        let mut tx = self.journal.begin().await.map_err(DeskError::from)?;
+        self.doom(&mut tx, bundle, "rights.bundle_abandoned", own()).await?;
+        tx.commit().await.map_err(DeskError::from)?;
+        Ok(())
     }
 
     /// Nobody can have a bundle any more, once the transaction commits; whether it could be had.
@@ -63,14 +71,33 @@ impl<DB: Backend> Desk<DB> {
         Ok(())
     }
 
-    /// Deletes the files of what is doomed. Returns the ids.
-    pub(crate) async fn delete_doomed(&self) -> Result<Vec<Uuid>, DownloadError> {
+    /// Deletes the files of those bundles of a person that are doomed.
+    pub(crate) async fn delete_those_of(&self, tokens: &[String]) -> Result<(), DownloadError> {
         let mut conn = self.pool.acquire().await?;
-        let doomed = rows::doomed::<DB>(&mut conn, self.tenant()).await?;
+        let theirs = rows::of_person::<DB>(&mut conn, self.tenant(), tokens).await?;
         drop(conn);
-        let mut deleted = Vec::new();
+        if theirs.is_empty() {
+            return Ok(());
+        }
+        self.delete_doomed(|one| theirs.contains(&one)).await.map(drop)
+    }
+
+    /// Deletes the files of those of what is doomed. Returns the ids. One that cannot be deleted keeps
+    /// no other from it, and is tried again by the next sweep.
+    async fn delete_doomed(
+        &self,
+        which: impl Fn(Uuid) -> bool + Send,
+    ) -> Result<Vec<Uuid>, DownloadError> {
+        let mut conn = self.pool.acquire().await?;
+        let mut doomed = rows::doomed::<DB>(&mut conn, self.tenant()).await?;
+        drop(conn);
+        doomed.retain(|(bundle, _)| which(*bundle));
+        let (mut deleted, mut failed) = (Vec::new(), None);
         for (bundle, request) in doomed {
-            files::remove(&self.place(bundle)?).await?;
+            if let Err(error) = files::remove(&self.place(bundle)?).await {
+                failed = failed.or(Some(error));
+                continue;
+            }
             let mut tx = self.journal.begin().await.map_err(DeskError::from)?;
             // Another process may have done it meanwhile.
             if rows::delete::<DB>(&mut tx, self.tenant(), bundle).await? {
@@ -80,7 +107,7 @@ impl<DB: Backend> Desk<DB> {
                 deleted.push(bundle);
             }
         }
-        Ok(deleted)
+        failed.map_or(Ok(deleted), |error| Err(error.into()))
     }
 
     /// Deletes what has expired, what was not finished, and what a crash has left.
@@ -95,7 +122,7 @@ impl<DB: Backend> Desk<DB> {
                 tx.commit().await.map_err(DeskError::from)?;
             }
         }
-        let mut deleted = self.delete_doomed().await?;
+        let mut deleted = self.delete_doomed(|_| true).await?;
         // A row is there before its folder, and goes after it.
         let folder = files::of_tenant(&self.downloads()?.folder, self.tenant());
         for bundle in files::all(&folder).await? {
