@@ -15,7 +15,7 @@ use crate::erasure::blocker::Blocker;
 use crate::erasure::error::EraseError;
 use crate::erasure::hooks::{KeyDestroyer, Notifier, Revocation};
 use crate::erasure::ledger::NoteLedger;
-use crate::erasure::plan::{ErasurePlan, PlannedSource};
+use crate::erasure::plan::{ErasurePlan, PlanError, PlannedSource};
 use crate::erasure::store::{
     self, Body, ErasureState, Outcome, StepKind, StepState, StoredErasure, StoredStep,
 };
@@ -236,9 +236,10 @@ impl<DB: Backend> Eraser<DB> {
     ///
     /// # Errors
     ///
-    /// [`EraseError::NotApproved`], [`EraseError::Plan`] for a stale or blocked plan,
-    /// [`EraseError::Leased`], [`EraseError::Ambiguous`], others of what is asked. Nothing was
-    /// changed.
+    /// [`EraseError::NotApproved`], [`EraseError::Plan`] for a blocked plan, [`EraseError::Leased`],
+    /// [`EraseError::Ambiguous`], others of what is asked: nothing was changed. [`EraseError::Plan`] for
+    /// a stale plan, or another ground than the approved one: nothing was erased, and the request has
+    /// failed, to be [previewed](Self::preview), [proposed](Self::propose) and approved anew.
     pub async fn begin(&self, request: Uuid, ground: &str, actor: Actor) -> Result<(), EraseError> {
         if self.load(request).await?.is_some() {
             return Ok(());
@@ -254,7 +255,10 @@ impl<DB: Backend> Eraser<DB> {
         }
         let person = self.resolved(request).await?;
         let plan = self.make_plan(request, ground, &person).await?;
-        plan.may_begin(&approved)?;
+        match plan.may_begin(&approved) {
+            Err(stale @ PlanError::Stale) => return self.is_stale(request, stale).await,
+            may => may?,
+        }
         let vault = Uuid::now_v7();
         let body = Body {
             at: self.desk.options.clock.now(),
@@ -291,6 +295,21 @@ impl<DB: Backend> Eraser<DB> {
         self.record(&mut tx, entry.outcome(EventOutcome::Success).build()?).await?;
         tx.commit().await?;
         Ok(())
+    }
+
+    /// What was approved is not what would be done: that is on record as failed, unless somebody else
+    /// has begun it and the plan is another for that.
+    async fn is_stale(&self, request: Uuid, stale: PlanError) -> Result<(), EraseError> {
+        let mut tx = self.desk.journal.begin().await?;
+        if store::load::<DB>(&mut tx, self.tenant(), request).await?.is_some() {
+            tx.rollback().await?;
+            return Ok(());
+        }
+        let event = RequestEvent::Failed { reason: stale.to_string() };
+        let actor = Actor::system("privacy-rights");
+        self.desk.step_in(&mut tx, request, event, actor).await?;
+        tx.commit().await?;
+        Err(stale.into())
     }
 
     /// The steps of an erasure, none of them done.

@@ -385,6 +385,27 @@ behaviours! {
         assert!(matches!(eraser.run(id).await, Err(EraseError::Unknown)));
         assert_eq!(rows(&scene.shop.pool, LEFT).await.len(), 17);
         assert!(!scene.folder.path().join("ledger").exists());
+        // It has failed, and does not begin by itself when the old plan fits again.
+        assert_eq!(scene.state(id).await, RequestState::Failed);
+        run(&scene.shop.pool, r#"DELETE FROM "InvoiceLine" WHERE "InvoiceLineId" = 90"#).await;
+        let failed = eraser.begin(id, GROUND, clerk()).await;
+        assert!(matches!(failed, Err(EraseError::NotApproved)), "{failed:?}");
+        assert_eq!(eraser.sweep().await.unwrap(), []);
+        // A hold that is placed after the approval makes another plan, too; one that says so begins.
+        let anew = eraser.preview(id, GROUND).await.unwrap();
+        eraser.propose(&anew, clerk()).await.unwrap();
+        desk.approve(id, anew.digest(), None, clerk()).await.unwrap();
+        let target = Target::new("invoices", "1");
+        let hold = HoldOrder::on_target("acme", &target, "hold-1", "2026-C-114", clerk());
+        scene.world.journal.place_hold(&hold).await.unwrap();
+        let stale = eraser.begin(id, GROUND, clerk()).await;
+        assert!(matches!(stale, Err(EraseError::Plan(PlanError::Stale))), "{stale:?}");
+        let held = eraser.preview(id, GROUND).await.unwrap();
+        eraser.propose(&held, clerk()).await.unwrap();
+        desk.approve(id, held.digest(), None, clerk()).await.unwrap();
+        eraser.begin(id, GROUND, clerk()).await.unwrap();
+        assert_eq!(eraser.run(id).await.unwrap(), ErasureState::Deferred);
+        assert!(rows(&scene.shop.pool, LEFT).await.contains(&"i1".to_owned()));
         // What no certificate could say is no ground.
         let id = scene.approved(person("customer_id", "2")).await;
         let empty = scene.eraser().await;
