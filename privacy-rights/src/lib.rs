@@ -1,32 +1,193 @@
-//! The requests of data subjects under the GDPR and similar laws, as software.
+//! The requests of data subjects under the GDPR and similar laws, as software: each gets a legal clock,
+//! a complete answer, and proof.
 //!
-//! **Under construction.** What stands so far:
+//! # What there is
 //!
-//! - the legal clock: [`due`] says when the answer to a request, the notice of a breach or whatever
-//!   a contract promises is due, and why;
-//! - the data map: [`DataMap`] holds what a host declares of the personal data it keeps, and
-//!   `assert_covered` fails a test when a table of a person's data is not declared;
-//! - sources: [`PersonalDataSource`] finds, reads and erases what is a person's, in tables
-//!   (`SqlSource`), in object stores (`ObjectSource`), in the journal itself (`JournalSource`, to read
-//!   only) or wherever else the host has it;
-//! - registers: the records of processing that follow from the map, breaches with their clock,
-//!   consents, objections and restrictions, disclosures, changes of recipients, backups, each as a
-//!   [`Register`] that is exported as CSV, JSON or a page to read; `Registers` keeps them in the
-//!   database, each row with its entry in the journal;
-//! - requests: [`Request`] is one as the sequence of its events, `Desk` keeps them, each step with its
-//!   entry in the journal;
-//! - access: [`AccessBundle`] gives a person everything that the sources hold about them, to read and
-//!   to use elsewhere, signed; complete, or with what is kept back and why;
-//! - downloads: `Desk::begin_export` and `publish_zip` hand a bundle out by a token that expires, unless
-//!   the person is erased meanwhile;
-//! - erasure: `Eraser` carries it out in steps, from the approved [`ErasurePlan`] to a
-//!   [`SignedCertificate`], which is checked with the journal's public key alone;
-//! - rectification, restriction, objection, withdrawal of consent and opt-out: `RightsHandler` carries
-//!   out the `Measure` that was approved, and has recipients told;
-//! - the end of a tenant: `TenantPurger` destroys what schemas, files, shared tables, object stores and
-//!   key stores hold of one, keys last, and says what could not be seen.
+//! | for | look at |
+//! |---|---|
+//! | when an answer, a notice or a promise is due, and why | [`due`], [`Regime`], [`HolidayCalendar`] |
+//! | saying what personal data is where | [`DataMap`], [`SourceDeclaration`]; a test that nothing was left out: `assert_covered` |
+//! | finding, reading and erasing it | [`PersonalDataSource`]; ready for tables (`SqlSource`), object stores (`ObjectSource`), the journal, to read only (`JournalSource`), and what people have said (`PreferenceSource`) |
+//! | taking requests and proving who asks | `Desk` |
+//! | access and portability | [`AccessBundle`]; handed out by `Desk::begin_export`, `publish_zip`, `download`; checked by [`verify_bundle`] |
+//! | erasure | `Eraser`, from an [`ErasurePlan`] to a [`SignedCertificate`] |
+//! | rectification, restriction, objection, withdrawal of consent, opt-out | `RightsHandler` |
+//! | the end of a tenant | `TenantPurger` |
+//! | what a controller must be able to show | [`Register`]: records of processing, recipients, breaches, disclosures, consents; kept in the database by `Registers` |
+//! | a host's own tests | with the feature `testkit`: `conformance`, `Canaries`, `restore_drill` |
 //!
-//! It is not legal advice.
+//! # The main job
+//!
+//! A table is declared; a person is given everything that is known of her, and is then forgotten.
+//!
+//! ```
+//! use std::sync::Arc;
+//! use std::time::Duration;
+//!
+//! use audit_core::{Actor, ChainId, Clock as _, JournalName, SigningKey, SystemClock};
+//! use audit_store::{JournalOptions, SqliteJournal};
+//! use crypto_fields as cf;
+//! use privacy_rights::sqlx::{self, SqlitePool};
+//! use privacy_rights::{
+//!     AccessBundle, AccessNotice, AutomatedDecisions, Catalogue, Certificate, Controller, DataMap,
+//!     Desk, DeskOptions, Eraser, ErasureState, ErasureStrategy, Field, FileNoteLedger, Identifier,
+//!     LegalBasis, Link, NewRequest, PersonalDataSource, Place, Purpose, Regime, Retention, Right,
+//!     Selection, SignedCertificate, SourceDeclaration, SqlSource, Storage, SubjectKeyVault,
+//!     SuppressionTokens, assert_covered,
+//! };
+//!
+//! # #[tokio::main]
+//! # async fn main() -> Result<(), Box<dyn std::error::Error>> {
+//! let folder = tempfile::tempdir()?;
+//! let file = folder.path().join("app.db");
+//! let pool = SqlitePool::connect(&format!("sqlite:{}?mode=rwc", file.display())).await?;
+//! sqlx::raw_sql("CREATE TABLE customer (id INTEGER PRIMARY KEY, email TEXT NOT NULL);
+//!     INSERT INTO customer VALUES (1, 'ann@example.com'), (2, 'bob@example.com')")
+//!     .execute(&pool)
+//!     .await?;
+//!
+//! // Once: what is kept where, why, and what an erasure does with it.
+//! let customers = SourceDeclaration::new("customers", Storage::table("customer", "id")?)
+//!     .linked(Link::column("id", "customer_id")?)
+//!     .located("BE".parse()?, "our own data centre")
+//!     .purpose("sale")
+//!     .kept(Retention::new("as long as there is an account"))
+//!     .erased_by(ErasureStrategy::Delete)
+//!     .field(Field::new("email", "contact", "Where we write to you.").identifies("email"));
+//! let map = DataMap::builder(Controller::new("Example NV", "privacy@example.com"))
+//!     .purpose(Purpose::new("sale", "To sell music", LegalBasis::Contract).about("customers"))
+//!     .source(customers)
+//!     .build()?;
+//! // In a test of the host's: it fails on a table of a person's data that nobody declared.
+//! assert_covered(&pool, &map).await?;
+//! let mut sources: Vec<Arc<dyn PersonalDataSource>> = Vec::new();
+//! let catalogue = Catalogue::read(&pool).await?;
+//! for declared in map.erasure_order(&catalogue).map_err(|cycle| cycle.to_string())? {
+//!     sources.push(Arc::new(SqlSource::new(pool.clone(), declared.clone()).await?));
+//! }
+//!
+//! // A journal, keys and a desk. Real keys are kept, and backed up, apart from the data.
+//! let key = SigningKey::generate("audit.example.com")?;
+//! let options = JournalOptions::new(JournalName::new("audit.example.com")?)
+//!     .signer(key.renamed("audit.example.com")?);
+//! let journal = SqliteJournal::create_in_pool(pool.clone(), &options).await?;
+//! let epoch = cf::KeyEncryptionKey::new(&cf::DataKey::generate(cf::Purpose::Wrap)?)?;
+//! let keys = cf::SubjectKeys::new(
+//!     cf::KeyStore::open(pool.clone(), &cf::SystemClock).await?,
+//!     cf::EpochKeys::new(Arc::new(epoch)),
+//!     cf::CachePolicy::new(100, Duration::from_secs(300)),
+//!     Arc::new(cf::SystemClock),
+//! );
+//! let vault = Arc::new(SubjectKeyVault::new(Arc::new(keys))?);
+//! let codes = cf::CredentialKeys::new(&cf::DataKey::generate(cf::Purpose::Credential)?)?;
+//! let tokens = cf::DataKey::generate(cf::Purpose::BlindIndex)?;
+//! let tokens = Arc::new(SuppressionTokens::new(tokens));
+//! let chain = ChainId::new("acme", "rights")?;
+//! let law = (Regime::gdpr(), Place::new(chrono_tz::Europe::Brussels));
+//! let options = DeskOptions::new(chain, law, Arc::new(SystemClock), vault, Arc::new(codes))
+//!     .downloads(folder.path().join("bundles"), tokens.clone());
+//! let desk = Arc::new(Desk::open(journal, pool.clone(), options).await?);
+//! let clerk = || Actor::user("usr_7");
+//!
+//! // She asks what is known of her. A code goes to her address, and comes back.
+//! let ann = Selection::of(Identifier::new("customer_id", "1")?);
+//! let access = desk.receive(NewRequest::new(Right::Access, ann.clone()), clerk()).await?;
+//! let code = desk.ask_identity(access, clerk()).await?;
+//! desk.prove_identity(access, code.reveal(), clerk()).await?;
+//! assert!(desk.due(access).await?.deadline().is_some());
+//!
+//! // Her bundle, which she gets by a token that expires.
+//! let export = desk.begin_export(access, &ann, clerk()).await?;
+//! let notice = AccessNotice::new("The authority, Brussels", "From you.", AutomatedDecisions::None);
+//! let now = SystemClock.now().into();
+//! let bundle = AccessBundle::access(&map, &ann, &notice, export.id(), now);
+//! let bundle = bundle.source(&*sources[0]).make(export.workshop(), &key).await?;
+//! let token = desk.publish_directory(export, bundle, clerk()).await?;
+//! let download = desk.download(&token.reveal(), clerk()).await?;
+//! assert!(download.path.join("index.html").exists());
+//!
+//! // She asks to be forgotten. The ledger is outside of the database, and of its backups.
+//! let ledger = Arc::new(FileNoteLedger::new(folder.path().join("erasures.ledger")));
+//! let signer = Arc::new(key.renamed("audit.example.com")?);
+//! let eraser = Eraser::new(desk.clone(), sources, ledger, tokens, signer);
+//! eraser.boot_check().await?; // at each start: a restored backup is found, and replayed
+//! let erasure = desk.receive(NewRequest::new(Right::Erasure, ann), clerk()).await?;
+//! desk.vouch_identity(erasure, "session", clerk()).await?;
+//! let plan = eraser.preview(erasure, "gdpr-17-1-b").await?; // counts and reasons; changes nothing
+//! eraser.propose(&plan, clerk()).await?;
+//! desk.approve(erasure, plan.digest(), None, Actor::user("usr_dpo")).await?;
+//! eraser.begin(erasure, "gdpr-17-1-b", clerk()).await?;
+//! assert_eq!(eraser.run(erasure).await?, ErasureState::Done);
+//!
+//! // Who she was is gone, her bundle with it; what is left is proof that names nobody.
+//! assert!(desk.download(&token.reveal(), clerk()).await.is_err());
+//! assert!(eraser.is_erased(&Identifier::new("email", "Ann@example.com")?).await?);
+//! let certificate = eraser.certificate(erasure).await?.ok_or("it is signed")?;
+//! let certificate = SignedCertificate::parse(&certificate)?;
+//! let Certificate::Erasure(part) = certificate.verify(&[key.verifier().clone()])? else {
+//!     return Err("this is part 1".into());
+//! };
+//! assert_eq!((part.erased[0].records, part.left.records), (1, 0));
+//!
+//! // Now and then, by whatever the host calls at intervals: alarms, holds that have ended, a second
+//! // look, part 2 of the certificate, what has expired.
+//! eraser.sweep_all().await?;
+//! # Ok(())
+//! # }
+//! ```
+//!
+//! `examples/rights-desk` plays it on a shop with invoices that a law keeps, with a breach and the
+//! registers.
+//!
+//! # What is guaranteed
+//!
+//! - **Complete or not at all.** A bundle holds what every declared source has of the person, or says
+//!   what is kept back and why; one with a source or a file missing is not made.
+//! - **One way to name a person's rows.** Access, erasure and the check that nothing is left use the same
+//!   [`Selection`].
+//! - **Nothing is destroyed before its intent is on record**, in the database and in a ledger outside it.
+//!   A crash between any two statements is gone on from, whoever calls next.
+//! - **A step and its entry in the journal are one transaction**, of requests, registers and erasures.
+//! - **What was approved is what is done.** A plan has a digest; with other data or another hold it does
+//!   not begin.
+//! - **Holds are asked in the transaction that erases**, record by record; what a hold or a law keeps is
+//!   named in the certificate, and is erased by a sweep when that ends.
+//! - **No export outlives an erasure.** Bundles cannot be had any more from the commit of its intent on.
+//! - **Neither tables nor journal name anybody.** Whom a request is about lies sealed under a key of its
+//!   own, which is destroyed when the record period is over; who was erased is known again by a keyed
+//!   token alone.
+//!
+//! # What is not
+//!
+//! - What is not declared is not found; `assert_covered` sees what a catalogue shows, and no free text.
+//! - **A restored backup** is noticed by the ledger outside the database, and by nothing else: one that is
+//!   lost, or restored together with the database, brings people back unseen. Keys that are kept in the
+//!   same backup come back with it.
+//! - **Physical remnants.** Deleted rows may stand in unused room of the database's files, in its log, in
+//!   replicas and backups until it is vacuumed and they are gone. The certificate's second part speaks of
+//!   the backups that the host has registered or declared.
+//! - **Recipients outside** are told, and what they do is theirs. After a crash one may be told twice.
+//! - Of object stores that keep versions, `ObjectSource` sees and removes what a listing shows; for a
+//!   tenant's end older versions are removed where the host shows them (`ObjectHistory`), and otherwise
+//!   reported as not seen.
+//! - **Nothing runs by itself.** The host calls `Eraser::sweep_all`, or `Desk::sweep` and `Eraser::sweep`,
+//!   at intervals; a deadline that nobody sweeps for raises no alarm.
+//! - A bundle that was downloaded is out of reach.
+//! - It is not legal advice: periods, grounds and holidays are data, for somebody who knows the law to
+//!   check.
+//!
+//! # Features
+//!
+//! None by default: then there are the clock, the data map, requests, bundles, registers and certificates
+//! as logic without a database.
+//!
+//! | feature | brings |
+//! |---|---|
+//! | `sqlite`, `postgres` | everything that is kept: desk, eraser, registers, sources of tables and of the journal, tenants |
+//! | `object-store` | the objects under a prefix as a source, and of a tenant |
+//! | `zip` | bundles as archives |
+//! | `icalendar` | holidays from iCalendar files |
+//! | `testkit` | what a host's tests ask |
 
 #![cfg_attr(docsrs, feature(doc_cfg))]
 
