@@ -118,6 +118,46 @@ behaviours! {
         assert_eq!(scene.texts(codes).await, ["a", "b", "c"]);
     }
 
+    // The column's own comparison finds them the same, or cannot compare at all.
+    async fn what_is_only_written_otherwise_is_put_right(db) {
+        let scene = scene(&db).await;
+        let pool = &scene.world.pool;
+        let (code, json) = if T::BLOCK.contains("FUNCTION") {
+            run(pool, "CREATE COLLATION anyhow
+                (provider = icu, locale = 'und-u-ks-level2', deterministic = false)").await;
+            ("TEXT COLLATE anyhow", "JSON")
+        } else {
+            ("TEXT COLLATE NOCASE", "TEXT")
+        };
+        run(pool, &format!(r#"CREATE TABLE "Note" ("Id" INTEGER NOT NULL PRIMARY KEY,
+            "Owner" INTEGER, "Code" {code}, "Secret" {json}, "Weight" NUMERIC(10,2));
+            INSERT INTO "Note" VALUES (1, 1, 'o''neill', '[]', 1.50)"#)).await;
+        let declared = notes().field(Field::new("Weight", "note", "A weight."));
+        let mut declared = declared.field(Field::new("Words", "note", "Words."));
+        run(pool, &format!(r#"ALTER TABLE "Note" ADD COLUMN "Words" {json}"#)).await;
+        declared = declared.erased_by(privacy_rights::ErasureStrategy::Null);
+        let notes = SqlSource::new(pool.clone(), declared).await.unwrap();
+        for (name, value) in [
+            ("Code", serde_json::json!("O'Neill")),
+            ("Words", serde_json::json!({"a": "\u{7}\"é"})),
+            ("Weight", serde_json::json!(2.5)),
+            ("Weight", serde_json::json!("3.70")),
+        ] {
+            let right = Correction::new("notes").set(name, value);
+            for changed in [1, 0] {
+                let done = notes.rectify(&one(), &right, &NothingIsHeld, None, 10).await.unwrap();
+                assert_eq!(done.changed, changed, "{name}");
+            }
+        }
+        let codes = scene.texts(r#"SELECT "Code" FROM "Note""#).await;
+        assert_eq!(codes, ["O'Neill"]);
+        for wrong in ["heavy", "inf", ""] {
+            let wrong = Correction::new("notes").set("Weight", wrong);
+            let error = notes.rectify(&one(), &wrong, &NothingIsHeld, None, 10).await.unwrap_err();
+            assert!(matches!(error, SourceError::Correction(CorrectionError::Refused)), "{error:?}");
+        }
+    }
+
     async fn what_a_database_would_cut_off_is_refused(db) {
         let scene = scene(&db).await;
         let source = SqlSource::new(scene.world.pool.clone(), customers()).await.unwrap();

@@ -66,8 +66,10 @@ impl SourceSql for Postgres {
         matches!(sql_type, "text" | "citext") || sql_type.starts_with("character")
     }
 
+    /// As text, byte by byte: some types have no equality (`json`), and to some a name that is written
+    /// otherwise is the same (`citext`, a collation without regard of case).
     fn differs(column: &str, other: &str) -> String {
-        format!("{column} IS DISTINCT FROM {other}")
+        format!(r#"{column}::text COLLATE "C" IS DISTINCT FROM {other}::text COLLATE "C""#)
     }
 
     fn connection(conn: &mut PgConnection) -> Connection<'_> {

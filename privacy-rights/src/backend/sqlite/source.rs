@@ -59,8 +59,10 @@ impl SourceSql for Sqlite {
         !upper.contains("INT") && ["CHAR", "CLOB", "TEXT"].iter().any(|word| upper.contains(word))
     }
 
+    /// Whatever the column's collation: one that compares without regard of case would not see that
+    /// a name is written otherwise.
     fn differs(column: &str, other: &str) -> String {
-        format!("{column} IS NOT {other}")
+        format!("{column} IS NOT {other} COLLATE BINARY")
     }
 
     fn connection(conn: &mut SqliteConnection) -> Connection<'_> {

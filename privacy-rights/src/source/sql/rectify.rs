@@ -102,17 +102,19 @@ impl<DB: Backend> SqlSource<DB> {
                 Json::Bool(_) if DB::is_text(&plan.sql_type) => {
                     return Err(CorrectionError::Refused);
                 }
+                Json::Bool(value) if is_json(&plan.sql_type) => Value::from(value.to_string()),
                 Json::Bool(value) => Value::from(if *value { "1" } else { "0" }),
                 Json::String(text) if text.contains('\0') => return Err(CorrectionError::Refused),
                 Json::String(text) => Value::from(text.as_str()),
                 other => Value::from(other.to_string()),
             };
-            // SQLite would store any text in such a column.
-            if let Value::Text(text) = &value
-                && is_integer(&plan.sql_type)
-                && text.parse::<i64>().is_err()
-            {
-                return Err(CorrectionError::Refused);
+            // SQLite would store any text in a column of numbers.
+            if let Value::Text(text) = &value {
+                let integer = is_integer(&plan.sql_type) && text.parse::<i64>().is_err();
+                let finite = || text.parse::<f64>().is_ok_and(f64::is_finite);
+                if integer || (is_number(&plan.sql_type) && !finite()) {
+                    return Err(CorrectionError::Refused);
+                }
             }
             // A cast would cut it off silently.
             if let (Some(characters), Value::Text(text)) = (DB::longest(&plan.sql_type), &value)
@@ -137,6 +139,16 @@ impl<DB: Backend> SqlSource<DB> {
 fn is_integer(sql_type: &str) -> bool {
     let integers = ["bigint", "int", "integer", "mediumint", "smallint", "tinyint"];
     integers.iter().any(|one| sql_type.eq_ignore_ascii_case(one))
+}
+
+fn is_number(sql_type: &str) -> bool {
+    let of_type =
+        |one: &&str| sql_type.get(..one.len()).is_some_and(|begin| begin.eq_ignore_ascii_case(one));
+    ["decimal", "double", "float", "numeric", "real"].iter().any(of_type)
+}
+
+fn is_json(sql_type: &str) -> bool {
+    ["json", "jsonb"].iter().any(|one| sql_type.eq_ignore_ascii_case(one))
 }
 
 /// What the database says against the values is said in our words: its own repeat the values.
