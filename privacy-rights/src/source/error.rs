@@ -25,8 +25,8 @@ pub enum SourceError {
         /// The cursor that came again.
         cursor: Cursor,
     },
-    /// An identifier cannot stand in the prefix of an object store.
-    #[error("an identifier of the kind {kind:?} cannot stand in a prefix")]
+    /// An identifier cannot stand in the prefix of an object store, or in the name of a schema or file.
+    #[error("an identifier of the kind {kind:?} cannot stand in a prefix or name")]
     Identifier {
         /// Its kind.
         kind: String,

@@ -9,7 +9,7 @@ use crate::source::error::SourceError;
 use crate::source::permit::{Connection, Permit};
 use crate::source::record::Step;
 use crate::tenant::{
-    PatternError, TenantContents, TenantPurged, TenantStore, checked, filled, reasons,
+    PLACE, PatternError, TenantContents, TenantPurged, TenantStore, checked, filled, reasons,
 };
 
 /// What every SQLite database begins with.
@@ -40,7 +40,8 @@ impl FileStore {
     /// # Errors
     ///
     /// [`PatternError`] unless the tenant's id stands in it once, beside nothing but letters, digits,
-    /// `.`, `_` and `-`.
+    /// `.`, `_` and `-`, and with a `.` behind it: `{id}` alone would take the file of the tenant
+    /// `t1-wal` for what SQLite keeps beside that of `t1`.
     pub fn new(
         name: impl Into<String>,
         folder: impl Into<PathBuf>,
@@ -49,7 +50,11 @@ impl FileStore {
         let plain = |part: &str| {
             part.bytes().all(|byte| byte.is_ascii_alphanumeric() || b"._-".contains(&byte))
         };
-        let pattern = checked(pattern.into(), plain, "and is the name of a file")?;
+        let what = "with a `.` behind it, and is the name of a file";
+        let pattern = checked(pattern.into(), plain, what)?;
+        if !pattern.rsplit(PLACE).next().is_some_and(|after| after.contains('.')) {
+            return Err(PatternError { what });
+        }
         Ok(Self { name: name.into(), folder: folder.into(), pattern })
     }
 

@@ -29,7 +29,8 @@ impl<DB: Backend> TenantPurger<DB> {
     }
 
     /// Does every purge again that was intended since the backup was taken that was restored, and
-    /// those that the database does not know. Stores are purged in the same way: what is not there is
+    /// those that the database does not know, and goes on with those that were under way in it, in the
+    /// order in which they were intended. Stores are purged in the same way: what is not there is
     /// gone. Returns the purges and where they are.
     ///
     /// # Errors
@@ -47,10 +48,16 @@ impl<DB: Backend> TenantPurger<DB> {
                 continue;
             }
             let known = self.load(note.purge).await?;
-            if known.is_some() && note.at < taken_at {
-                continue;
-            }
             let id = note.purge;
+            match known {
+                Some(stored) if note.at < taken_at => {
+                    if stored.state != ErasureState::Done {
+                        done.push((id, self.resume(id, actor.clone()).await?));
+                    }
+                    continue;
+                }
+                _ => {}
+            }
             let body = Body { at: note.at, ground: note.ground, plan: note.plan };
             let mut tx = self.journal.begin().await?;
             rows::remove::<DB>(&mut tx, id).await?;

@@ -21,12 +21,19 @@ const BATCH: u32 = 16;
 /// Nothing cascades: what somebody else's depends on stays, and is an error.
 ///
 /// `$1` is the schema, `$2` how many. Names are quoted by the server itself.
-const KINDS: [&str; 6] = [
+const KINDS: [&str; 7] = [
     // Foreign keys first, so that tables go in any order.
     "SELECT format('ALTER TABLE %I.%I DROP CONSTRAINT %I', n.nspname, t.relname, k.conname)
      FROM pg_constraint k JOIN pg_class t ON t.oid = k.conrelid
      JOIN pg_namespace n ON n.oid = t.relnamespace
      WHERE n.nspname = $1 AND k.contype = 'f' AND k.conparentid = 0 ORDER BY k.oid LIMIT $2",
+    // Routines that nothing needs: of those that take or give rows of a table or view, it could not
+    // be dropped before them. Later there are more.
+    "SELECT format('DROP ROUTINE %s', p.oid::regprocedure)
+     FROM pg_proc p JOIN pg_namespace n ON n.oid = p.pronamespace
+     WHERE n.nspname = $1 AND NOT EXISTS (
+         SELECT FROM pg_depend d WHERE d.refclassid = 'pg_proc'::regclass AND d.refobjid = p.oid)
+     ORDER BY p.oid LIMIT $2",
     // Views on which no other view is.
     "SELECT format('DROP %s VIEW %I.%I',
          CASE v.relkind WHEN 'm' THEN 'MATERIALIZED' END, n.nspname, v.relname)
@@ -55,6 +62,9 @@ const KINDS: [&str; 6] = [
      WHERE n.nspname = $1 AND t.typtype IN ('c', 'd', 'e', 'r') AND coalesce(c.relkind, 'c') = 'c'
      ORDER BY t.oid DESC LIMIT $2",
 ];
+
+/// How many bytes a name has at most: the server cuts off what is longer.
+const LONGEST: usize = 63;
 
 const EXISTS: &str = "SELECT EXISTS (SELECT FROM pg_namespace WHERE nspname = $1)";
 
@@ -97,6 +107,16 @@ impl SchemaStore {
             return Err(PatternError { what });
         }
         Ok(Self { name: name.into(), pool, pattern: checked(pattern, plain, what)?, batch: BATCH })
+    }
+
+    /// The name of a tenant's schema. One that the server has cut off would not be found by its name,
+    /// and could be that of several tenants.
+    fn schema(&self, tenant: &str) -> Result<String, SourceError> {
+        let schema = filled(&self.pattern, tenant)?;
+        if schema.len() > LONGEST {
+            return Err(SourceError::Identifier { kind: "tenant".to_owned() });
+        }
+        Ok(schema)
     }
 
     /// So many tables in one transaction; one at least.
@@ -176,7 +196,7 @@ impl TenantStore for SchemaStore {
         _step: &'a Step,
     ) -> BoxFuture<'a, Result<TenantContents, SourceError>> {
         Box::pin(async move {
-            let schema = filled(&self.pattern, tenant)?;
+            let schema = self.schema(tenant)?;
             Ok(TenantContents::new(self.count(&schema).await?, 0))
         })
     }
@@ -188,7 +208,7 @@ impl TenantStore for SchemaStore {
         permit: &'a dyn Permit,
     ) -> BoxFuture<'a, Result<TenantPurged, SourceError>> {
         Box::pin(async move {
-            let schema = filled(&self.pattern, tenant)?;
+            let schema = self.schema(tenant)?;
             let (before, mut purged) = (self.count(&schema).await?, TenantPurged::default());
             while self.drop_batch((tenant, &schema), permit, &mut purged).await? {}
             purged.add(before.saturating_sub(self.count(&schema).await?));

@@ -4,7 +4,8 @@ use std::sync::Arc;
 use std::sync::atomic::AtomicUsize;
 
 use privacy_rights::{
-    ErasureState, FileStore, PatternError, PurgeError, PurgeProgress, StepState, TenantStore,
+    ErasureState, FileStore, PatternError, PurgeError, PurgeNote, PurgeProgress, StepState,
+    TenantStore,
 };
 use sqlx::SqlitePool;
 use uuid::Uuid;
@@ -13,6 +14,8 @@ use crate::behaviours;
 use crate::estate::{Estate, Fails, ID, T1, estate, officer};
 use crate::support::run;
 use crate::world::{Home, now, rows};
+
+const AGAIN: Uuid = Uuid::from_u128(72);
 
 async fn nothing_of_t1_and_all_of_t10<T: Home>(estate: &Estate<T::Db>)
 where
@@ -150,6 +153,50 @@ behaviours! {
         assert_eq!(purger.replay_since(later, &officer()).await.unwrap(), []);
     }
 
+    async fn what_was_under_way_in_a_backup_does_not_stand_in_the_way(db) {
+        let estate = estate(&db).await;
+        let purger = estate.purger(estate.stores().await).await;
+        estate.begin(&purger).await;
+        purger.advance(ID).await.unwrap();
+        let taken_at = "2026-06-12T10:00:00.000000Z".parse().unwrap();
+        // After the backup it was done, the tenant came back, and went again.
+        let later = "2026-06-13T10:00:00.000000Z".parse().unwrap();
+        let (ground, plan) = ("once more".to_owned(), "00".to_owned());
+        let ledger = estate.folder.path().join("purges");
+        let mut noted = std::fs::read_to_string(&ledger).unwrap();
+        let first: PurgeNote = serde_json::from_str(noted.lines().next().unwrap()).unwrap();
+        let mut second = first;
+        (second.at, second.ground, second.plan, second.purge) = (later, ground, plan, AGAIN);
+        noted.push_str(&serde_json::to_string(&second).unwrap());
+        noted.push('\n');
+        std::fs::write(&ledger, noted).unwrap();
+        let done = purger.replay_since(taken_at, &officer()).await.unwrap();
+        assert_eq!(done, [(ID, ErasureState::Done), (AGAIN, ErasureState::Done)]);
+        nothing_of_t1_and_all_of_t10::<T>(&estate).await;
+    }
+
+    async fn two_at_once_do_each_step_once(db) {
+        let estate = estate(&db).await;
+        let one = estate.purger(estate.stores().await).await;
+        let two = estate.purger(estate.stores().await).await;
+        estate.begin(&one).await;
+        loop {
+            let (one, two) = tokio::join!(one.run(ID), two.run(ID));
+            for end in [&one, &two] {
+                let lost = matches!(end, Err(PurgeError::Conflict));
+                assert!(lost || matches!(end, Ok(ErasureState::Done)), "{end:?}");
+            }
+            if one.is_ok() && two.is_ok() {
+                break;
+            }
+        }
+        let mut wanted = vec!["intended"];
+        wanted.extend(["step"; 6]);
+        wanted.push("ended");
+        assert_eq!(estate.actions().await, wanted);
+        nothing_of_t1_and_all_of_t10::<T>(&estate).await;
+    }
+
     async fn a_file_of_the_tenants_own_goes_with_what_is_beside_it(db) {
         let estate = estate(&db).await;
         let folder = estate.folder.path();
@@ -175,7 +222,7 @@ behaviours! {
         let refused = estate.purger(vec![Arc::new(gone)]).await.plan(T1, "x").await;
         assert!(matches!(refused, Err(PurgeError::Store { .. })), "{refused:?}");
         let bad = |pattern: &str| -> Result<FileStore, PatternError> { FileStore::new("files", folder, pattern) };
-        for pattern in ["tenants.db", "{id}{id}", "../{id}.db", "a/{id}"] {
+        for pattern in ["tenants.db", "{id}{id}", "../{id}.db", "a/{id}", "{id}", "a.b-{id}"] {
             assert!(bad(pattern).is_err(), "{pattern}");
         }
     }

@@ -4,7 +4,7 @@ use std::sync::Arc;
 
 use audit_store::HoldOrder;
 use privacy_rights::{ErasureState, PurgeError, SchemaStore, TenantStore};
-use sqlx::PgPool;
+use sqlx::{AssertSqlSafe, PgPool};
 use test_support::{TestDatabase as _, TestPg};
 
 use crate::estate::{ID, T1, estate, officer};
@@ -32,9 +32,20 @@ async fn schema(pool: &PgPool, name: &str, tables: usize) {
         CREATE VIEW \"{name}\".seen AS SELECT * FROM \"{name}\".parts;
         CREATE MATERIALIZED VIEW \"{name}\".kept AS SELECT * FROM \"{name}\".seen;
         CREATE SEQUENCE \"{name}\".free;
-        CREATE FUNCTION \"{name}\".one(\"{name}\".word) RETURNS int LANGUAGE sql AS 'SELECT 1'"
+        CREATE FUNCTION \"{name}\".one(\"{name}\".word) RETURNS int LANGUAGE sql AS 'SELECT 1';"
     ));
     run(pool, &sql).await;
+    // Names and bodies in which there is a semicolon.
+    let sql = format!(
+        "CREATE FUNCTION \"{name}\".\"o'ne; --\"(\"{name}\".\"T0\") RETURNS SETOF \"{name}\".seen
+            LANGUAGE sql AS 'SELECT NULL::\"{name}\".seen';
+        CREATE FUNCTION \"{name}\".touched() RETURNS trigger LANGUAGE plpgsql
+            AS 'BEGIN RETURN new; END';
+        CREATE TRIGGER touched BEFORE UPDATE ON \"{name}\".\"T0\"
+            FOR EACH ROW EXECUTE FUNCTION \"{name}\".touched();
+        CREATE TABLE \"{name}\".\"\"\"; DROP SCHEMA public; --\" (id int)"
+    );
+    sqlx::raw_sql(AssertSqlSafe(sql)).execute(pool).await.unwrap();
 }
 
 async fn tables(pool: &PgPool, name: &str) -> i64 {
@@ -57,10 +68,10 @@ async fn it_is_dropped_in_batches_with_all_that_is_in_it() {
     let purger = estate.purger(vec![store(&pool)]).await;
     estate.begin(&purger).await;
     assert_eq!(purger.run(ID).await.unwrap(), ErasureState::Done);
-    // The schema, 60 tables with a sequence each, and five others.
-    assert_eq!(purger.report(ID).await.unwrap().gone, 1 + 120 + 5);
+    // The schema, 60 tables with a sequence each, and six others.
+    assert_eq!(purger.report(ID).await.unwrap().gone, 1 + 120 + 6);
     assert_eq!(tables(&pool, "tenant_t1").await, 0);
-    assert_eq!(tables(&pool, "tenant_t10").await, 4);
+    assert_eq!(tables(&pool, "tenant_t10").await, 5);
     let schemas: Vec<String> =
         sqlx::query_scalar("SELECT nspname::text FROM pg_namespace WHERE nspname LIKE 'tenant%'")
             .fetch_all(&pool)
@@ -126,6 +137,11 @@ async fn names_that_are_nobodys() {
     // There is no such schema: nothing is there, and nothing goes.
     let plan = purger.plan(T1, "x").await.unwrap();
     assert_eq!(plan.stores[0].contents.items, 0);
+    // The server would cut the name off: whose schema it is, nobody could say.
+    let long = "t".repeat(60);
+    run(&estate.world.pool, &format!("CREATE SCHEMA tenant_{long}")).await;
+    let refused = purger.plan((ID, &long), "x").await;
+    assert!(matches!(refused, Err(PurgeError::Store { .. })), "{refused:?}");
     let refused = purger.plan((ID, "t1\"; DROP SCHEMA public"), "x").await;
     assert!(matches!(refused, Err(PurgeError::Store { .. })), "{refused:?}");
 }
