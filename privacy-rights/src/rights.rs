@@ -15,21 +15,20 @@ use crate::erasure::hooks::Notifier;
 use crate::erasure::plan::PlannedKept;
 use crate::registers::kept::Registers;
 use crate::registers::kept::error::RegistersError;
-use crate::registers::preference::{Preference, PreferenceError, PreferenceEvent};
+use crate::registers::preference::{Preference, PreferenceError, PreferenceEvent, Preferences};
 use crate::request::event::RequestEvent;
 use crate::request::{Request, RequestState};
 use crate::source::PersonalDataSource;
 use crate::source::error::SourceError;
-use crate::source::hold::HoldPermit;
 use crate::source::permit::{Permit, Reason};
 use crate::source::record::Applied;
 use crate::source::rectify::{Correction, CorrectionError};
-use crate::source::resolve::{Resolution, resolve};
 use crate::source::selection::Selection;
 use crate::source::walk::rectify_all;
 
 pub(crate) mod error;
 pub(crate) mod measure;
+mod person;
 mod store;
 
 use error::RightsError;
@@ -47,7 +46,12 @@ use measure::{Measure, MeasurePlan, PlannedCorrection, Sealed};
 ///
 /// The new values lie sealed under the request's key until it is done; neither the plan nor the
 /// journal holds them. Whoever calls [`run`](Self::run) after a crash goes on where it was: what was
-/// put right is not changed twice, and a recipient may be told twice.
+/// put right is not changed twice, and a recipient may be told twice. So they may when it is resumed:
+/// what was kept and is put right then concerns whoever was told before, too.
+///
+/// No record is put right while the person is being erased, nor after it by what was approved before:
+/// that would bring back what is gone. It is seen by the registers' tokens, whose key has to be the
+/// eraser's.
 pub struct RightsHandler<DB: Backend> {
     desk: Arc<Desk<DB>>,
     registers: Arc<Registers<DB>>,
@@ -108,12 +112,11 @@ impl<DB: Backend> RightsHandler<DB> {
         let person = self.person(request).await?;
         if let Measure::Prefer(all) = &measure {
             let mut preferences = self.registers.preferences(&person).await?;
-            let now = self.desk.options.clock.now();
             for one in all {
-                preferences.add(PreferenceEvent::new(now, one.clone()))?;
+                preferences.add(self.after(&preferences, one))?;
             }
         }
-        let sealed = Sealed::new(measure);
+        let sealed = Sealed::new(measure, self.erased(&person).await?);
         let plan = self.plan(&known, &sealed, &person).await?;
         let text = serde_json::to_string(&sealed).map_err(|_| RightsError::Damaged)?;
         let body = self.desk.options.vault.seal(self.tenant(), request, &text).await?;
@@ -140,8 +143,8 @@ impl<DB: Backend> RightsHandler<DB> {
     ///
     /// # Errors
     ///
-    /// [`RightsError::NotApproved`], [`RightsError::Stale`], [`RightsError::Conflict`], others of what
-    /// is asked. Asking again goes on.
+    /// [`RightsError::NotApproved`], [`RightsError::Stale`], [`RightsError::BeingErased`],
+    /// [`RightsError::Conflict`], others of what is asked. Asking again goes on.
     pub async fn run(&self, request: Uuid) -> Result<RequestState, RightsError> {
         loop {
             let known = self.desk.request(request).await?;
@@ -198,7 +201,7 @@ impl<DB: Backend> RightsHandler<DB> {
         }
         let mut tx = match &sealed.measure {
             Measure::Rectify(all) => {
-                let permit = self.permit_of(&person);
+                let permit = self.permit_of(&person, &sealed)?;
                 for one in all {
                     rectify_all(self.source(one)?, (&person, one), &*permit, false).await?;
                 }
@@ -234,6 +237,13 @@ impl<DB: Backend> RightsHandler<DB> {
         Ok(())
     }
 
+    /// Now, or with what was said last where the clock stands before that.
+    fn after(&self, known: &Preferences, preference: &Preference) -> PreferenceEvent {
+        let now = self.desk.options.clock.now();
+        let last = known.history().last().map_or(now, |event| event.at);
+        PreferenceEvent::new(std::cmp::max(now, last), preference.clone())
+    }
+
     async fn prefer(
         &self,
         tx: &mut JournalTx<DB>,
@@ -241,10 +251,7 @@ impl<DB: Backend> RightsHandler<DB> {
         preference: &Preference,
     ) -> Result<(), RightsError> {
         let known = self.registers.preferences_in(tx, person).await?;
-        let last = known.history().last().map(|event| event.at);
-        let at = std::cmp::max(Some(self.desk.options.clock.now()), last);
-        let Some(at) = at else { return Ok(()) };
-        let event = PreferenceEvent::new(at, preference.clone());
+        let event = self.after(&known, preference);
         match self.registers.prefer_in(tx, person, event, actor()).await {
             // It was ended meanwhile.
             Err(RegistersError::Preference(PreferenceError::NothingToEnd)) => Ok(()),
@@ -257,7 +264,7 @@ impl<DB: Backend> RightsHandler<DB> {
         let request = known.id();
         let (_, sealed) = self.open(request).await?;
         let person = self.person(request).await?;
-        let (wrong, kept) = self.left(&sealed.measure, &person).await?;
+        let (wrong, kept) = self.left(&sealed, &person).await?;
         if wrong > 0 {
             let reason = format!("{wrong} records are not as they were to be");
             return self.step(request, RequestEvent::Failed { reason }).await;
@@ -315,7 +322,7 @@ impl<DB: Backend> RightsHandler<DB> {
                 untold.push(recipient);
             }
         }
-        let (_, kept) = self.left(&sealed.measure, &person).await?;
+        let (_, kept) = self.left(&sealed, &person).await?;
         let kept: u64 = kept.iter().flat_map(|(_, kept)| kept).map(|kept| kept.records).sum();
         let mut tx = self.desk.journal.begin().await?;
         let event = if !untold.is_empty() {
@@ -336,12 +343,12 @@ impl<DB: Backend> RightsHandler<DB> {
     /// How many records are not right that could be, and which are kept as they are.
     async fn left<'m>(
         &self,
-        measure: &'m Measure,
+        sealed: &'m Sealed,
         person: &Selection,
     ) -> Result<(u64, Vec<(&'m Correction, Vec<PlannedKept>)>), RightsError> {
         let (mut wrong, mut kept) = (0_u64, Vec::new());
-        if let Measure::Rectify(all) = measure {
-            let permit = self.permit_of(person);
+        if let Measure::Rectify(all) = &sealed.measure {
+            let permit = self.permit_of(person, sealed)?;
             for one in all {
                 let done = rectify_all(self.source(one)?, (person, one), &*permit, true).await?;
                 wrong = wrong.saturating_add(done.changed);
@@ -361,7 +368,7 @@ impl<DB: Backend> RightsHandler<DB> {
         match &sealed.measure {
             Measure::Prefer(all) => preferences.clone_from(all),
             Measure::Rectify(all) => {
-                let permit = self.permit_of(person);
+                let permit = self.permit_of(person, sealed)?;
                 for (at, one) in all.iter().enumerate() {
                     if all.iter().skip(at.saturating_add(1)).any(|other| other.overlaps(one)) {
                         return Err(SourceError::from(CorrectionError::Contradictory).into());
@@ -394,39 +401,6 @@ impl<DB: Backend> RightsHandler<DB> {
         let found = sources.find(|source| source.declaration().name() == correction.source());
         let name = || correction.source().to_owned();
         found.ok_or_else(|| CorrectionError::Unsupported { name: name() }.into())
-    }
-
-    /// Everything that the person of a request is known by.
-    async fn person(&self, request: Uuid) -> Result<Selection, RightsError> {
-        let start = self.desk.person(request).await?;
-        let single: Vec<&str> = self.registers.single_kinds().collect();
-        let sources: Vec<&dyn PersonalDataSource> =
-            self.sources.iter().map(|source| &**source).collect();
-        match resolve(&sources, start, &single).await? {
-            Resolution::One(person) => Ok(person),
-            Resolution::Ambiguous { kind, values, .. } => {
-                Err(RightsError::Ambiguous { kind, values })
-            }
-        }
-    }
-
-    /// Who is asked whether records of a person may be changed.
-    fn permit_of(&self, person: &Selection) -> Arc<dyn Permit> {
-        if let Some(permit) = &self.permit {
-            return Arc::clone(permit);
-        }
-        let mut permit = HoldPermit::new(self.desk.journal.clone(), self.tenant());
-        if let Some(kind) = &self.journal_subject {
-            permit = person.values(kind).fold(permit, HoldPermit::subject);
-        }
-        for identifier in person.identifiers() {
-            permit = permit.target(Target::new(identifier.kind(), identifier.value()));
-        }
-        for source in &self.sources {
-            let name = source.declaration().name();
-            permit = permit.records_of(name, name);
-        }
-        Arc::new(permit)
     }
 
     async fn open(&self, request: Uuid) -> Result<(String, Sealed), RightsError> {

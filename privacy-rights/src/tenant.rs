@@ -115,19 +115,8 @@ pub(crate) async fn reasons(
     store: &str,
     tenant: &str,
 ) -> Result<Vec<Reason>, SourceError> {
-    permit.begin(again(&mut conn)).await?;
+    permit.begin(conn.again()).await?;
     permit.reasons(conn, &Item::new(store, tenant)).await
-}
-
-/// The same connection, lent.
-fn again<'a>(conn: &'a mut Connection<'_>) -> Connection<'a> {
-    match conn {
-        #[cfg(feature = "postgres")]
-        Connection::Postgres(conn) => Connection::Postgres(conn),
-        #[cfg(feature = "sqlite")]
-        Connection::Sqlite(conn) => Connection::Sqlite(conn),
-        Connection::None(_) => Connection::none(),
-    }
 }
 
 /// Where the tenant's id stands in the name of a schema, a file or a prefix.

@@ -65,6 +65,6 @@ impl<DB: Backend> Eraser<DB> {
     pub async fn is_erased(&self, identifier: &Identifier) -> Result<bool, EraseError> {
         let token = self.tokens.token(identifier)?;
         let mut conn = self.desk.pool.acquire().await?;
-        store::is_suppressed::<DB>(&mut conn, self.tenant(), &token).await
+        Ok(store::is_suppressed::<DB>(&mut conn, self.tenant(), &token).await?)
     }
 }

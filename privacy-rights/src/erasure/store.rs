@@ -408,7 +408,7 @@ pub(crate) async fn is_leased<DB: Backend>(
     conn: &mut DB::Connection,
     tenant: &str,
     token: &str,
-) -> Result<bool, EraseError> {
+) -> sqlx::Result<bool> {
     let sql = "SELECT token FROM privacy_lease WHERE tenant = $1 AND token = $2";
     Ok(!DB::fetch(conn, fixed(sql), vec![tenant.into(), token.into()]).await?.is_empty())
 }
@@ -417,7 +417,7 @@ pub(crate) async fn is_suppressed<DB: Backend>(
     conn: &mut DB::Connection,
     tenant: &str,
     token: &str,
-) -> Result<bool, EraseError> {
+) -> sqlx::Result<bool> {
     let sql = "SELECT token FROM privacy_suppression WHERE tenant = $1 AND token = $2";
     Ok(!DB::fetch(conn, fixed(sql), vec![tenant.into(), token.into()]).await?.is_empty())
 }

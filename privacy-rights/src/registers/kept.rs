@@ -6,13 +6,13 @@ use std::sync::Arc;
 use audit_core::{Actor, Event, EventBuilder, Outcome, Target, Timestamp};
 use audit_store::JournalTx;
 use serde::Serialize;
-use sha2::{Digest, Sha256};
 
 use crate::backend::Backend;
 use crate::clock::regime::Duty;
 use crate::clock::rule::Rule;
 use crate::data_map::DataMap;
 use crate::desk::Desk;
+use crate::erasure::certificate::hex_digest;
 use crate::erasure::suppression::SuppressionTokens;
 use crate::registers::Register;
 use crate::registers::breach::{Breach, BreachStep};
@@ -70,6 +70,10 @@ impl<DB: Backend> Registers<DB> {
 
     pub(crate) const fn desk(&self) -> &Arc<Desk<DB>> {
         &self.desk
+    }
+
+    pub(crate) const fn suppression_tokens(&self) -> &SuppressionTokens {
+        &self.tokens
     }
 
     pub(crate) fn single_kinds(&self) -> impl Iterator<Item = &str> {
@@ -300,10 +304,9 @@ impl<DB: Backend> Registers<DB> {
         entry: EventBuilder,
     ) -> Result<(), RegistersError> {
         let body = store::append::<DB, E>(tx, self.place(what), count, event).await?;
-        let digest: [u8; 32] = Sha256::digest(body.as_bytes()).into();
         let entry = entry
             .meta("number", count.saturating_add(1))
-            .meta("sha256", base16ct::lower::encode_string(&digest));
+            .meta("sha256", hex_digest(body.as_bytes()));
         tx.record(&self.desk.options.chain, entry.build()?).await?;
         Ok(())
     }

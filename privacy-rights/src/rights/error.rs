@@ -5,6 +5,7 @@ use audit_store::{AppendError, DatabaseError};
 
 use crate::desk::error::DeskError;
 use crate::desk::vault::VaultError;
+use crate::erasure::suppression::TokenError;
 use crate::registers::kept::error::RegistersError;
 use crate::registers::preference::PreferenceError;
 use crate::source::error::SourceError;
@@ -22,6 +23,10 @@ pub enum RightsError {
         /// How many values.
         values: usize,
     },
+    /// The person is being erased: records of theirs are not put right meanwhile. What was approved
+    /// before is [`Stale`](Self::Stale) after it.
+    #[error("the person is being erased")]
+    BeingErased,
     /// Somebody else is at it.
     #[error("somebody else carries out the same request")]
     Conflict,
@@ -51,8 +56,8 @@ pub enum RightsError {
     Registers(#[from] RegistersError),
     /// A source, the permit or the notifier failed, or a correction is one that it cannot carry out.
     #[error("a source failed")]
-    Source(#[from] SourceError),
-    /// What was approved is no longer what would be done. The request is marked as failed, and can
+    Source(#[source] SourceError),
+    /// What was approved is no longer what would be done, or the person was erased since. The request is marked as failed, and can
     /// be planned anew.
     #[error("what was approved is another plan than what would be done now")]
     Stale,
@@ -62,6 +67,25 @@ pub enum RightsError {
     /// The measure was not sealed or opened.
     #[error("the measure was not sealed or opened")]
     Vault(#[from] VaultError),
+}
+
+impl From<SourceError> for RightsError {
+    fn from(error: SourceError) -> Self {
+        match error {
+            // What this crate's own permit has found, asked by a source.
+            SourceError::Unavailable(inner) => match inner.downcast::<Self>() {
+                Ok(own) => *own,
+                Err(inner) => Self::Source(SourceError::Unavailable(inner)),
+            },
+            error => Self::Source(error),
+        }
+    }
+}
+
+impl From<TokenError> for RightsError {
+    fn from(error: TokenError) -> Self {
+        Self::Registers(error.into())
+    }
 }
 
 impl From<PreferenceError> for RightsError {

@@ -3,10 +3,10 @@
 use std::collections::BTreeSet;
 
 use serde::{Deserialize, Serialize};
-use sha2::{Digest, Sha256};
 use uuid::Uuid;
 
 use crate::data_map::source::SourceDeclaration;
+use crate::erasure::certificate::hex_digest;
 use crate::erasure::plan::PlannedKept;
 use crate::registers::preference::Preference;
 use crate::request::event::Right;
@@ -115,21 +115,18 @@ impl MeasurePlan {
 pub(super) struct Sealed {
     pub(super) key: [Uuid; 2],
     pub(super) measure: Measure,
+    /// The tokens of the person's that erasures before this were of.
+    pub(super) erased: BTreeSet<String>,
 }
 
 impl Sealed {
-    pub(super) fn new(measure: Measure) -> Self {
+    pub(super) fn new(measure: Measure, erased: BTreeSet<String>) -> Self {
         // From the operating system's generator, 244 bits.
-        Self { key: [Uuid::new_v4(), Uuid::new_v4()], measure }
+        Self { key: [Uuid::new_v4(), Uuid::new_v4()], measure, erased }
     }
 
     pub(super) fn commitment(&self) -> String {
         // Everything in it serialises; the key stands first, and has one length.
         hex_digest(serde_json::to_string(self).unwrap_or_default().as_bytes())
     }
-}
-
-fn hex_digest(bytes: &[u8]) -> String {
-    let digest: [u8; 32] = Sha256::digest(bytes).into();
-    base16ct::lower::encode_string(&digest)
 }

@@ -74,6 +74,18 @@ impl Connection<'_> {
     pub const fn none() -> Self {
         Self::None(std::marker::PhantomData)
     }
+
+    /// The same, lent.
+    #[cfg(any(feature = "sqlite", feature = "postgres"))]
+    pub(crate) fn again(&mut self) -> Connection<'_> {
+        match self {
+            #[cfg(feature = "postgres")]
+            Self::Postgres(conn) => Connection::Postgres(conn),
+            #[cfg(feature = "sqlite")]
+            Self::Sqlite(conn) => Connection::Sqlite(conn),
+            Self::None(_) => Connection::none(),
+        }
+    }
 }
 
 impl fmt::Debug for Connection<'_> {

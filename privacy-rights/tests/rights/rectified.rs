@@ -10,7 +10,7 @@ use privacy_rights::{
 
 use crate::behaviours;
 use crate::scene::scene;
-use crate::world::{clerk, dump};
+use crate::world::{clerk, dump, person};
 
 const PHONE: &str = r#"SELECT "Phone" FROM "Customer" WHERE "CustomerId" = 1"#;
 const BILLED: &str =
@@ -116,6 +116,38 @@ behaviours! {
         // The intent is on record once for each.
         let actions = scene.world.actions("rights.rectification").await;
         assert_eq!(actions, ["_intended", "_intended"]);
+    }
+
+    async fn no_erasure_is_undone(db) {
+        let scene = scene(&db).await;
+        let folder = tempfile::tempdir().unwrap();
+        // One that was approved, and one that has been interrupted behind its first change.
+        let approved = scene.request(Right::Rectification).await;
+        let name = Correction::new("customers").set("FirstName", "CANARY-name");
+        scene.approve(approved, Measure::Rectify(vec![name.clone()])).await;
+        scene.crashes.left.store(1, Ordering::SeqCst);
+        let who = person(&[("customer_id", "1"), ("email", "ann@example.com")]);
+        let begun = scene.request_of(Right::Rectification, who).await;
+        scene.approve(begun, phone()).await;
+        scene.handler.run(begun).await.unwrap_err();
+        assert_eq!(scene.texts(PHONE).await, ["CANARY-phone"]);
+
+        let (erasure, eraser) = scene.erasure(folder.path()).await;
+        let refused = scene.handler.run(approved).await;
+        assert!(matches!(refused, Err(RightsError::BeingErased)), "{refused:?}");
+        let proposed = scene.request(Right::Rectification).await;
+        let refused = scene.handler.propose(proposed, Measure::Rectify(vec![name]), clerk()).await;
+        assert!(matches!(refused, Err(RightsError::BeingErased)), "{refused:?}");
+        eraser.run(erasure).await.unwrap();
+        for id in [approved, begun] {
+            let stale = scene.handler.run(id).await;
+            assert!(matches!(stale, Err(RightsError::Stale)), "{stale:?}");
+            let request = scene.world.desk.request(id).await.unwrap();
+            assert_eq!(request.state(), RequestState::Failed);
+        }
+        let left = r#"SELECT "FirstName" || COALESCE("Phone", '-') FROM "Customer"
+            WHERE "CustomerId" = 1"#;
+        assert_eq!(scene.texts(left).await, ["erased-"]);
     }
 
     async fn what_a_source_would_refuse_is_not_proposed(db) {

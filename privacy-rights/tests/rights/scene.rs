@@ -3,16 +3,19 @@
 use std::sync::atomic::{AtomicUsize, Ordering};
 use std::sync::{Arc, Mutex};
 
+use audit_core::SigningKey;
 use privacy_rights::{
-    Applied, Backend, BoxFuture, Correction, Cursor, Identifier, Measure, NewRequest,
-    NoticeOutcome, Notifier, Page, Permit, PersonalDataSource, Remaining, RequestState, Right,
-    RightsError, RightsHandler, Selection, SourceDeclaration, SourceError, SqlSource, Step,
+    Applied, Backend, BoxFuture, Correction, Cursor, Eraser, FileNoteLedger, Identifier, Measure,
+    NewRequest, NoticeOutcome, Notifier, Page, Permit, PersonalDataSource, Remaining, RequestState,
+    Right, RightsError, RightsHandler, Selection, SourceDeclaration, SourceError, SqlSource, Step,
 };
 use sqlx::{AssertSqlSafe, Executor, Pool, Row};
 use uuid::Uuid;
 
 use crate::support::{PEOPLE, SHOP, customers, invoices, run};
-use crate::world::{Home, World, clerk, person, world};
+use crate::world::{Home, World, clerk, person, tokens, world};
+
+const GROUND: &str = "gdpr-17-1-a";
 
 /// Remembers who was told; fails so many times.
 #[derive(Default)]
@@ -150,8 +153,12 @@ pub(crate) fn ann() -> Selection {
 impl<DB: Backend> Scene<DB> {
     /// A request of Ann's that was verified.
     pub(crate) async fn request(&self, right: Right) -> Uuid {
+        self.request_of(right, ann()).await
+    }
+
+    pub(crate) async fn request_of(&self, right: Right, who: Selection) -> Uuid {
         let desk = &self.world.desk;
-        let id = desk.receive(NewRequest::new(right, ann()), clerk()).await.unwrap();
+        let id = desk.receive(NewRequest::new(right, who), clerk()).await.unwrap();
         desk.vouch_identity(id, "session", clerk()).await.unwrap();
         id
     }
@@ -171,6 +178,22 @@ impl<DB: Backend> Scene<DB> {
         let id = self.request(right).await;
         self.approve(id, measure).await;
         (id, self.handler.run(id).await)
+    }
+
+    /// An erasure of Ann's that was begun.
+    pub(crate) async fn erasure(&self, folder: &std::path::Path) -> (Uuid, Eraser<DB>) {
+        let sources: Vec<Arc<dyn PersonalDataSource>> = vec![self.crashes.clone()];
+        let ledger = Arc::new(FileNoteLedger::new(folder.join("ledger")));
+        let key = SigningKey::from_seed("audit.example.com", &[7; 32]).unwrap();
+        let desk = Arc::clone(&self.world.desk);
+        let eraser = Eraser::new(desk, sources, ledger, tokens(), Arc::new(key));
+        let eraser = eraser.single("customer_id");
+        let id = self.request(Right::Erasure).await;
+        let plan = eraser.preview(id, GROUND).await.unwrap();
+        eraser.propose(&plan, clerk()).await.unwrap();
+        self.world.desk.approve(id, plan.digest(), None, clerk()).await.unwrap();
+        eraser.begin(id, GROUND, clerk()).await.unwrap();
+        (id, eraser)
     }
 
     /// A column of text.

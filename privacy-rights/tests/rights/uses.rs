@@ -116,6 +116,19 @@ behaviours! {
         assert_eq!(kept.preferences(&ann()).await.unwrap().history().len(), 1);
     }
 
+    async fn a_clock_that_steps_back_keeps_the_order(db) {
+        let scene = scene(&db).await;
+        let (_, state) = scene.carry_out(Right::Restriction, restricted()).await;
+        assert_eq!(state.unwrap(), RequestState::Completed);
+        scene.world.clock.set(at("2026-06-10"));
+        let objection = Preference::Objected { purpose: "marketing".into() };
+        let (_, state) = scene.carry_out(Right::Objection, Measure::Prefer(vec![objection])).await;
+        assert_eq!(state.unwrap(), RequestState::Completed);
+        let kept = scene.world.registers.preferences(&ann()).await.unwrap();
+        assert!(kept.history().is_sorted_by_key(|event| event.at), "{:?}", kept.history());
+        assert_eq!(kept.history().len(), 2);
+    }
+
     async fn two_at_once_enter_it_once(db) {
         let scene = scene(&db).await;
         let id = scene.request(Right::Restriction).await;

@@ -7,6 +7,7 @@ use super::token::Given;
 use crate::backend::value::{Fields, Value};
 use crate::backend::{Backend, fixed};
 use crate::desk::error::DeskError;
+use crate::erasure::store;
 
 /// The state of an export that is under way.
 pub(super) const MAKING: &str = "making";
@@ -58,9 +59,7 @@ pub(super) async fn is_leased<DB: Backend>(
     tokens: &[String],
 ) -> Result<bool, DeskError> {
     for token in sorted(tokens) {
-        let sql = "SELECT token FROM privacy_lease WHERE tenant = $1 AND token = $2";
-        let values = vec![tenant.into(), token.into()];
-        if !DB::fetch(conn, fixed(sql), values).await?.is_empty() {
+        if store::is_leased::<DB>(conn, tenant, token).await? {
             return Ok(true);
         }
     }
