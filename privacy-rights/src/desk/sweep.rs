@@ -32,8 +32,8 @@ impl<DB: Backend> Desk<DB> {
     /// cooled off, ends what nobody answers. Of requests that ended before the record period
     /// ([`DeskOptions::record_months`](crate::DeskOptions::record_months)) it forgets whom they were
     /// about; of an erasure the [`Eraser`](crate::Eraser::sweep) does. Bundles that have expired are
-    /// deleted, and what crashes have left in their folder. To be called now and then, by one process or by many:
-    /// what another has just changed is left for the next time.
+    /// deleted, and what crashes have left in their folder. To be called now and then, by one process
+    /// or by many: what another has just changed is left for the next time.
     ///
     /// # Errors
     ///
@@ -84,26 +84,49 @@ impl<DB: Backend> Desk<DB> {
     }
 
     async fn sweep_one(&self, id: Uuid, report: &mut SweepReport) -> Result<(), DeskError> {
-        let request = self.request(id).await?;
         let now = self.options.clock.now();
-        let actor = || Actor::system("privacy-rights");
-        if self.is_forsaken(&request, now) {
-            self.step(id, RequestEvent::Expired, actor()).await?;
-            report.expired.push(id);
-            return Ok(());
+        let mut due = self.due_by_itself(&self.request(id).await?, now)?;
+        while due.is_some() {
+            let mut tx = self.journal.begin().await?;
+            // Another sweep may have done it meanwhile: what counts is what stands in here.
+            let request = store::load::<DB>(&mut tx, self.tenant(), id).await?.request;
+            let Some(event) = self.due_by_itself(&request, now)? else {
+                tx.rollback().await?;
+                return Ok(());
+            };
+            let actor = Actor::system("privacy-rights");
+            let request = self.step_in(&mut tx, id, event.clone(), actor).await?;
+            tx.commit().await?;
+            match event {
+                RequestEvent::Expired => report.expired.push(id),
+                RequestEvent::Alarmed { kind } => report.alarms.push((id, kind)),
+                _ => report.begun.push(id),
+            }
+            due = self.due_by_itself(&request, now)?;
+        }
+        Ok(())
+    }
+
+    /// What of an open request is due next without anybody's doing.
+    fn due_by_itself(
+        &self,
+        request: &Request,
+        now: Timestamp,
+    ) -> Result<Option<RequestEvent>, DeskError> {
+        if !request.state().is_open() {
+            return Ok(None);
+        }
+        if self.is_forsaken(request, now) {
+            return Ok(Some(RequestEvent::Expired));
         }
         let due = request.due(self.rule()?, &self.options.place)?;
         if let Some(kind) = self.alarm(&due, now)
-            && raised(&request) < Some(kind)
+            && raised(request) < Some(kind)
         {
-            self.step(id, RequestEvent::Alarmed { kind }, actor()).await?;
-            report.alarms.push((id, kind));
+            return Ok(Some(RequestEvent::Alarmed { kind }));
         }
-        if request.state() == RequestState::CoolingOff && cooled_off(&request, now) {
-            self.step(id, RequestEvent::Begun, actor()).await?;
-            report.begun.push(id);
-        }
-        Ok(())
+        let begins = request.state() == RequestState::CoolingOff && cooled_off(request, now);
+        Ok(begins.then_some(RequestEvent::Begun))
     }
 
     /// Whether a question was not answered for longer than the desk is patient.

@@ -4,10 +4,10 @@ use std::time::Duration;
 
 use audit_core::Target;
 use audit_store::HoldOrder;
-use privacy_rights::{AlarmKind, EraseError, ErasureState, Identifier};
+use privacy_rights::{AlarmKind, Desk, EraseError, ErasureState, Identifier};
 
 use crate::behaviours;
-use crate::scene::{LEFT, scene};
+use crate::scene::{LEFT, scene, tokens};
 use crate::shop::{ann, person, rows, run};
 use crate::world::clerk;
 
@@ -140,6 +140,92 @@ behaviours! {
         assert_eq!(swept.requests.bundles, [export.id()]);
         assert_eq!(swept.requests.alarms, [(access, AlarmKind::Overdue)]);
         assert_eq!(scene.eraser().await.sweep_all().await.unwrap(), Default::default());
+    }
+
+    async fn many_at_once_do_everything_once(db) {
+        let scene = scene(&db).await;
+        let who = person("customer_id", "3");
+        let (id, _) = scene.ended(who).await;
+        let desk = scene.desk().await;
+        let access = scene.asked(&ann()).await;
+        let export = desk.begin_export(access, &ann(), clerk()).await.unwrap();
+        let bundle = scene.made(&export, &ann()).await.unwrap();
+        desk.publish_directory(export, bundle, clerk()).await.unwrap();
+        let closed = scene.asked(&person("customer_id", "2")).await;
+        desk.withdraw(closed, clerk()).await.unwrap();
+        run(&scene.shop.pool,
+            r#"UPDATE "Customer" SET "LastName" = 'CANARY-Three' WHERE "CustomerId" = 3"#).await;
+        scene.now("2028-07-20");
+        let erasers = [scene.eraser().await, scene.eraser().await, scene.eraser().await];
+        for _ in 0..2 {
+            let [one, two, three] = &erasers;
+            let (one, two, three) = tokio::join!(one.sweep_all(), two.sweep_all(), three.sweep_all());
+            for swept in [one, two, three] {
+                swept.unwrap();
+            }
+        }
+        assert_eq!(scene.eraser().await.sweep_all().await.unwrap(), Default::default());
+        let once = ["alarmed", "bundle_expired", "bundle_deleted", "erasure_looked_again", "person_forgotten"];
+        for action in once {
+            assert_eq!(scene.count(action).await, 1, "{action}");
+        }
+        assert_eq!(scene.count("erasure_certified").await, 2, "part 1, and again with what was late");
+        scene.now("2028-08-21");
+        let [one, two, three] = &erasers;
+        let (one, two, three) = tokio::join!(one.sweep_all(), two.sweep_all(), three.sweep_all());
+        assert!(one.is_ok() && two.is_ok() && three.is_ok());
+        scene.part_two(id).await.unwrap();
+        assert_eq!(scene.count("erasure_certified").await, 3);
+        assert!(scene.files().is_empty());
+        scene.world.verified().await;
+    }
+
+    async fn a_clock_that_steps_back(db) {
+        let scene = scene(&db).await;
+        let id = scene.begun(person("customer_id", "3")).await;
+        scene.now("2026-05-01");
+        let eraser = scene.eraser().await;
+        assert_eq!(eraser.run(id).await.unwrap(), ErasureState::Done);
+        let part = scene.part_one(id).await.1;
+        assert!(part.completed_at >= crate::at("2026-06-11"), "no erasure ends before it was intended");
+        assert_eq!(eraser.sweep_all().await.unwrap(), Default::default());
+        assert_eq!(scene.count("erasure_looked_again").await, 0);
+        scene.now("2026-07-12");
+        eraser.sweep_all().await.unwrap();
+        scene.now("2026-01-01");
+        eraser.sweep_all().await.unwrap();
+        let part = scene.part_two(id).await.unwrap().1;
+        assert!(part.clear_since >= crate::at("2026-06-11"));
+        scene.world.verified().await;
+    }
+
+    async fn periods_of_any_length(db) {
+        let scene = scene(&db).await;
+        for (months, forever) in [(0, Duration::ZERO), (u16::MAX, Duration::MAX)] {
+            let options = scene.world.options.clone().downloads(scene.bundles(), tokens());
+            let options = options.download_lifetime(forever).waiting_for(forever).record_months(months);
+            let world = &scene.world;
+            let desk = Desk::open(world.journal.clone(), world.pool.clone(), options).await.unwrap();
+            let id = scene.asked(&ann()).await;
+            let export = desk.begin_export(id, &ann(), clerk()).await.unwrap();
+            let bundle = scene.made(&export, &ann()).await.unwrap();
+            let token = desk.publish_zip(export, bundle, clerk()).await.unwrap().reveal();
+            assert_eq!(desk.download(&token, clerk()).await.is_ok(), months > 0);
+            desk.withdraw(id, clerk()).await.unwrap();
+            // On the day of the end nobody is forgotten yet.
+            assert!(desk.sweep().await.unwrap().forgotten.is_empty());
+            scene.now(if months > 0 { "9000-01-01" } else { "2026-06-12" });
+            let swept = desk.sweep().await.unwrap();
+            assert_eq!(swept.forgotten, [id], "after {months} months");
+        }
+        let who = person("customer_id", "3");
+        let id = scene.begun(who).await;
+        let eraser = scene.eraser().await.second_look(Duration::MAX);
+        eraser.run(id).await.unwrap();
+        assert_eq!(eraser.sweep().await.unwrap(), []);
+        let eraser = scene.eraser().await.second_look(Duration::ZERO);
+        eraser.sweep().await.unwrap();
+        assert_eq!(scene.count("erasure_looked_again").await, 1);
     }
 
     async fn a_source_that_fails_keeps_no_other_erasure_waiting(db) {
