@@ -147,9 +147,8 @@ impl<DB: Backend> Eraser<DB> {
     /// Has all steps of an erasure done again.
     async fn undo(&self, request: Uuid, stored: &StoredErasure) -> Result<(), EraseError> {
         let mut tx = self.desk.journal.begin().await?;
-        if stored.state != ErasureState::Running {
-            store::set_state::<DB>(&mut tx, request, stored.state, ErasureState::Running).await?;
-        }
+        // One that is running may have come to its end since it was read.
+        store::set_state::<DB>(&mut tx, request, stored.state, ErasureState::Running).await?;
         self.lease(&mut tx, request, &stored.body.tokens).await?;
         // Who had come back is to be let in again.
         store::suppress::<DB>(&mut tx, (self.tenant(), request), &stored.body.tokens).await?;

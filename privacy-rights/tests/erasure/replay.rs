@@ -1,16 +1,23 @@
 //! Databases that were restored, imports that would bring somebody back.
 
+use std::sync::Arc;
+use std::sync::atomic::{AtomicBool, Ordering};
+
 use audit_core::Timestamp;
+use crypto_fields::{CredentialKeys, DataKey, KeyStore, Purpose};
 use privacy_rights::{
-    Backend, BoxFuture, DrillError, DrillFailure, EraseError, Eraser, ErasureState, FileNoteLedger,
-    Identifier, NoteLedger, RestoreDrill, restore_drill,
+    Backend, BoxFuture, DeskOptions, DrillError, DrillFailure, EraseError, Eraser, ErasureState,
+    FileNoteLedger, Identifier, IdentityVault, NoteLedger, Place, Regime, RestoreDrill,
+    SubjectKeyVault, VaultError, restore_drill,
 };
 use sqlx::{Executor, Pool};
+use uuid::Uuid;
 
 use crate::behaviours;
 use crate::saga::{ERASED, LEFT, Scene, scene};
 use crate::shop::{rows, run};
 use crate::support::PEOPLE;
+use crate::world::chain;
 
 /// As if a backup from before the erasure had been restored.
 pub(crate) const FORGET: &str = "DELETE FROM privacy_lease; DELETE FROM privacy_erasure_step;
@@ -64,7 +71,81 @@ where
     }
 }
 
+/// Ends an erasure while somebody looks whom it is about, once.
+struct EndsMeanwhile<DB: Backend + crypto_fields::Backend> {
+    inner: SubjectKeyVault<KeyStore<DB>>,
+    pool: Pool<DB>,
+    armed: AtomicBool,
+}
+
+impl<DB: Backend + crypto_fields::Backend> IdentityVault for EndsMeanwhile<DB>
+where
+    for<'c> &'c Pool<DB>: Executor<'c, Database = DB>,
+{
+    fn seal<'a>(
+        &'a self,
+        tenant: &'a str,
+        request: Uuid,
+        text: &'a str,
+    ) -> BoxFuture<'a, Result<String, VaultError>> {
+        self.inner.seal(tenant, request, text)
+    }
+
+    fn open<'a>(
+        &'a self,
+        tenant: &'a str,
+        request: Uuid,
+        sealed: &'a str,
+    ) -> BoxFuture<'a, Result<String, VaultError>> {
+        Box::pin(async move {
+            if self.armed.swap(false, Ordering::SeqCst) {
+                let end =
+                    "UPDATE privacy_erasure SET state = 'deferred'; DELETE FROM privacy_lease";
+                run(&self.pool, end).await;
+            }
+            self.inner.open(tenant, request, sealed).await
+        })
+    }
+
+    fn destroy<'a>(
+        &'a self,
+        tenant: &'a str,
+        request: Uuid,
+    ) -> BoxFuture<'a, Result<(), VaultError>> {
+        self.inner.destroy(tenant, request)
+    }
+}
+
 behaviours! {
+    async fn an_erasure_that_ends_while_it_is_replayed(db) {
+        let mut scene = scene(&db).await;
+        let pool = scene.shop.pool.clone();
+        let vault = Arc::new(EndsMeanwhile {
+            inner: SubjectKeyVault::new(Arc::clone(&scene.world.keys)).unwrap(),
+            pool: pool.clone(),
+            armed: AtomicBool::new(false),
+        });
+        let law = (Regime::gdpr(), Place::new(chrono_tz::Europe::Brussels));
+        let secret = DataKey::generate(Purpose::Credential).unwrap();
+        let codes = Arc::new(CredentialKeys::new(&secret).unwrap());
+        let clock = scene.world.clock.clone();
+        scene.world.options = DeskOptions::new(chain(), law, clock, vault.clone(), codes);
+        let id = scene.begun().await;
+        scene.eraser().await.run(id).await.unwrap();
+        // The host's tables are restored, and of the erasure the last commit is on its way.
+        run(&pool, r#"UPDATE "Customer" SET "LastName" = 'CANARY-One' WHERE "CustomerId" = 1;
+            UPDATE privacy_erasure SET state = 'running';
+            INSERT INTO privacy_lease (tenant, token, request)
+            SELECT tenant, token, request FROM privacy_suppression"#).await;
+        vault.armed.store(true, Ordering::SeqCst);
+        let replay = async || scene.eraser().await.replay_since(crate::at("2026-06-10")).await;
+        let meanwhile = replay().await;
+        assert!(matches!(meanwhile, Err(EraseError::Conflict)), "{meanwhile:?}");
+        assert_eq!(replay().await.unwrap(), [(id, ErasureState::Deferred)]);
+        assert_eq!(rows(&pool, LEFT).await, ERASED);
+        assert_eq!(rows(&pool, "SELECT token FROM privacy_lease").await, [""; 0]);
+    }
+
     async fn a_drill_shows_that_a_restored_backup_brings_nobody_back(db) {
         let scene = scene(&db).await;
         let backup = format!("{FORGET};{PEOPLE}");
