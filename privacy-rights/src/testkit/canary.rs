@@ -5,6 +5,8 @@ use std::fs::File;
 use std::io::{self, Read};
 use std::path::Path;
 
+use base64ct::{Base64, Base64Url, Encoding as _};
+
 /// How much of a file is read at once.
 const CHUNK: usize = 1 << 20;
 
@@ -90,9 +92,12 @@ impl Canaries {
             forms.insert((hex.to_uppercase().into_bytes(), CanaryForm::Hex));
             forms.insert((hex.into_bytes(), CanaryForm::Hex));
             for skipped in 0..3 {
-                let whole = base64(text.as_bytes().get(skipped..).unwrap_or_default());
-                let url = whole.replace('+', "-").replace('/', "_");
-                forms.extend([whole, url].map(|text| (text.into_bytes(), CanaryForm::Base64)));
+                // Whole groups of three bytes: of what is left nothing can be said without what follows.
+                let rest = text.as_bytes().get(skipped..).unwrap_or_default();
+                let (whole, _) = rest.as_chunks::<3>();
+                let whole = whole.as_flattened();
+                let encoded = [Base64::encode_string(whole), Base64Url::encode_string(whole)];
+                forms.extend(encoded.map(|text| (text.into_bytes(), CanaryForm::Base64)));
             }
             let of_text = forms.into_iter().filter(|(bytes, _)| !bytes.is_empty());
             needles.extend(of_text.map(|(bytes, form)| Needle { bytes, text: at, form }));
@@ -147,16 +152,21 @@ impl Canaries {
         self.in_reader(&path.display().to_string(), File::open(path)?)
     }
 
-    /// What of them stands in the files of a folder and of the folders in it. A file that goes away
-    /// meanwhile holds nothing; links are not followed.
+    /// What of them stands in the files of a folder and of the folders in it. A file or an inner folder
+    /// that goes away meanwhile holds nothing; links are not followed.
     ///
     /// # Errors
     ///
     /// The folder or a file could not be read.
     pub fn in_directory(&self, path: impl AsRef<Path>) -> io::Result<Vec<CanaryFound>> {
-        let (mut found, mut folders) = (Vec::new(), vec![path.as_ref().to_path_buf()]);
+        let root = path.as_ref();
+        let (mut found, mut folders) = (Vec::new(), vec![root.to_path_buf()]);
         while let Some(folder) = folders.pop() {
-            for entry in std::fs::read_dir(folder)? {
+            let entries = match std::fs::read_dir(&folder) {
+                Err(error) if error.kind() == io::ErrorKind::NotFound && folder != root => continue,
+                entries => entries?,
+            };
+            for entry in entries {
                 let entry = entry?;
                 let kind = entry.file_type()?;
                 if kind.is_dir() {
@@ -204,18 +214,4 @@ fn escaped(unit: u16) -> String {
         Ok(byte) if byte.is_ascii() => char::from(byte).to_string(),
         _ => format!("\\u{unit:04x}"),
     }
-}
-
-/// Base64 of whole groups of three bytes: of what is left nothing can be said without what follows.
-fn base64(bytes: &[u8]) -> String {
-    const ALPHABET: &[u8; 64] = b"ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789+/";
-    let mut text = String::new();
-    for group in bytes.chunks_exact(3) {
-        let number = group.iter().fold(0_usize, |number, byte| number << 8 | usize::from(*byte));
-        for shift in [18, 12, 6, 0] {
-            let digit = ALPHABET.get(number >> shift & 63);
-            text.push(char::from(digit.copied().unwrap_or_default()));
-        }
-    }
-    text
 }

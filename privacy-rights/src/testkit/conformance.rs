@@ -60,8 +60,9 @@ pub enum ConformanceError {
 /// Pages are complete, in whatever size, and the same when read again; an unknown kind of identifier
 /// selects nothing; whatever further identifier the source finds leads to the same person; what a
 /// [`Permit`] keeps stays as it was and is reported, also after the step was cut off at every point at
-/// which it waits for anything, and begun again; without it the same step goes on, after which nothing is left but what a law keeps; the step again changes nothing; and
-/// another person's records are as they were.
+/// which it waits for anything, and begun again; without it the same step goes on, after which nothing
+/// is left but what a law keeps; the step again changes nothing; and another person's records are as
+/// they were.
 ///
 /// # Errors
 ///
