@@ -53,7 +53,8 @@ impl Stage {
         say(format_args!("    Her bundle has {} files, signed:", manifest.files.len()))?;
         for file in manifest.files.iter().filter(|file| file.path.ends_with(".csv")) {
             if let Some(rows) = file.rows {
-                say(format_args!("      {rows:>4} records in {}", file.path))?;
+                let records = if rows == 1 { "record " } else { "records" };
+                say(format_args!("      {rows:>4} {records} in {}", file.path))?;
             }
         }
         for field in &manifest.not_given {

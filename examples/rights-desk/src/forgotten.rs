@@ -9,7 +9,7 @@ use privacy_rights::{
 };
 use uuid::Uuid;
 
-use crate::stage::{Stage, clerk, officer, tokens};
+use crate::stage::{Stage, clerk, officer};
 use crate::{Done, say};
 
 /// Why she may ask for it: the data is not needed any more.
@@ -36,7 +36,7 @@ impl Stage {
         let ledger = Arc::new(FileNoteLedger::new(self.folder.join("erasures.ledger")));
         let signer = Arc::new(self.key.renamed("audit.example.com")?);
         let desk = Arc::clone(&self.desk);
-        Ok(Eraser::new(desk, self.tables.clone(), ledger, tokens()?, signer)
+        Ok(Eraser::new(desk, self.tables.clone(), ledger, self.tokens()?, signer)
             .single("customer_id")
             .journal_subject("customer_id")
             .notifier(Arc::new(Letters), ["bookkeeper".to_owned()]))

@@ -33,16 +33,26 @@ A customer of a music shop asks what is known of her, and then to be forgotten.
 #[tokio::main]
 async fn main() -> Done {
     let temporary = tempfile::tempdir()?;
-    let (mut folder, mut given) = (temporary.path().to_owned(), None);
-    for argument in std::env::args_os().skip(1) {
-        if argument == "--help" || argument == "-h" {
-            return say(format_args!("{HELP}"));
-        }
-        let argument = PathBuf::from(argument);
-        if argument.is_file() { given = Some(argument) } else { folder = argument }
+    let arguments: Vec<PathBuf> = std::env::args_os().skip(1).map(PathBuf::from).collect();
+    if arguments.iter().any(|one| one.as_os_str() == "--help" || one.as_os_str() == "-h") {
+        return say(format_args!("{HELP}"));
     }
-    std::fs::create_dir_all(&folder)?;
-    let pool = shop::open(given.as_deref(), &folder.join("shop.db")).await?;
+    let (folder, given) = match arguments.as_slice() {
+        [] => (temporary.path(), None),
+        [folder] => (folder.as_path(), None),
+        [folder, shop] => (folder.as_path(), Some(shop.as_path())),
+        _ => return Err(HELP.into()),
+    };
+    if let Some(shop) = given.filter(|shop| !shop.is_file()) {
+        return Err(format!("there is no file {}", shop.display()).into());
+    }
+    let file = folder.join("shop.db");
+    if file.exists() {
+        return Err(format!("{} is there from another time", file.display()).into());
+    }
+    std::fs::create_dir_all(folder)?;
+    let folder = folder.to_owned();
+    let pool = shop::open(given, &file).await?;
     let stage = stage::set_up(folder, pool).await?;
     stage.access().await?;
     let eraser = stage.eraser()?;

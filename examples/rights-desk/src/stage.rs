@@ -9,8 +9,8 @@ use audit_core::{
 };
 use audit_store::{JournalOptions, SqliteJournal};
 use crypto_fields::{
-    CachePolicy, CredentialKeys, DataKey, EpochKeys, KeyEncryptionKey, KeyStore, Purpose,
-    SubjectKeys, SystemClock,
+    CachePolicy, CredentialKeys, DataKey, EpochKeys, KeyEncryptionKey, KeyId, KeyStore, Purpose,
+    SecretKey, SubjectKeys, SystemClock,
 };
 use privacy_rights::sqlx::{Sqlite, SqlitePool};
 use privacy_rights::{
@@ -33,6 +33,7 @@ pub(crate) struct Stage {
     pub(crate) journal: SqliteJournal,
     /// Where requests and registers are recorded.
     pub(crate) chain: ChainId,
+    token_key: SecretKey,
     pub(crate) desk: Arc<Desk<Sqlite>>,
     pub(crate) registers: Registers<Sqlite>,
     pub(crate) map: DataMap,
@@ -63,7 +64,9 @@ pub(crate) async fn set_up(folder: PathBuf, pool: SqlitePool) -> Done<Stage> {
     let law = (Regime::gdpr(), Place::new(chrono_tz::Europe::Brussels));
     let options = DeskOptions::new(chain.clone(), law.clone(), clock.clone(), vault, codes);
     let desk = Arc::new(Desk::open(journal.clone(), pool.clone(), options).await?);
-    let registers = Registers::new(desk.clone(), tokens()?);
+    // This key, too, is kept elsewhere than the data, and stays.
+    let token_key = SecretKey::random()?;
+    let registers = Registers::new(desk.clone(), tokens_under(&token_key)?);
 
     let map = declared::map()?;
     // A test of the shop's would do this: it fails on a table that nobody declared.
@@ -85,7 +88,7 @@ pub(crate) async fn set_up(folder: PathBuf, pool: SqlitePool) -> Done<Stage> {
         tables.len(),
         key.verifier(),
     ))?;
-    Ok(Stage { folder, clock, law, key, journal, chain, desk, registers, map, tables })
+    Ok(Stage { folder, clock, law, key, journal, chain, token_key, desk, registers, map, tables })
 }
 
 /// Before all this, somebody of the staff had looked at her record.
@@ -99,12 +102,23 @@ async fn something_happened(journal: &SqliteJournal) -> Done {
     Ok(())
 }
 
-/// Keyed tokens of identifiers; the key, too, is kept elsewhere.
-pub(crate) fn tokens() -> Done<SuppressionTokens> {
-    Ok(SuppressionTokens::new(DataKey::generate(Purpose::BlindIndex)?))
+/// Keyed tokens of identifiers: always under the same key. Under another one nobody would be known
+/// any more who was erased or has objected.
+fn tokens_under(secret: &SecretKey) -> Done<SuppressionTokens> {
+    let secret = SecretKey::from_slice(secret.expose()).ok_or("it is a key")?;
+    Ok(SuppressionTokens::new(DataKey::from_parts(
+        KeyId::new(1).ok_or("it is one")?,
+        Purpose::BlindIndex,
+        secret,
+    )))
 }
 
 impl Stage {
+    /// The registers' tokens, and the eraser's.
+    pub(crate) fn tokens(&self) -> Done<SuppressionTokens> {
+        tokens_under(&self.token_key)
+    }
+
     /// By all that she is known by; somebody who shares an address with her is for a human to review.
     pub(crate) async fn person(&self) -> Done<Selection> {
         let start = Selection::of(Identifier::new("customer_id", CUSTOMER)?);

@@ -82,3 +82,20 @@ async fn she_gets_everything_and_is_forgotten_but_for_what_a_law_keeps() {
     let processing = std::fs::read_to_string(folder.join("processing.html")).unwrap();
     assert!(processing.contains("To keep books") && processing.contains("seven years"));
 }
+
+#[test]
+fn what_is_there_already_and_what_is_not_is_said() {
+    let folder = tempfile::tempdir().unwrap();
+    let shop = folder.path().join("shop.db");
+    std::fs::write(&shop, "somebody's").unwrap();
+    let of = |arguments: &[&Path]| {
+        let run = Command::new(env!("CARGO_BIN_EXE_rights-desk")).args(arguments).output().unwrap();
+        assert!(!run.status.success());
+        String::from_utf8(run.stderr).unwrap()
+    };
+    assert!(of(&[folder.path()]).contains("is there from another time"));
+    assert_eq!(std::fs::read_to_string(&shop).unwrap(), "somebody's");
+    let (elsewhere, mistyped) = (folder.path().join("out"), folder.path().join("Chinok.sqlite"));
+    assert!(of(&[&elsewhere, &mistyped]).contains("there is no file"));
+    assert!(!elsewhere.exists());
+}
