@@ -115,6 +115,9 @@ pub enum PreferenceError {
     /// Something that is to be ended has not begun.
     #[error("there is nothing to end")]
     NothingToEnd,
+    /// It is about a purpose and names none: it would have no effect.
+    #[error("it does not say for which purpose")]
+    NoPurpose,
     /// A restriction has one of the four grounds of Art. 18(1).
     #[error("a restriction stands on a ground from a to d")]
     NoSuchGround,
@@ -208,6 +211,9 @@ impl Preferences {
     }
 
     fn check(&self, event: &PreferenceEvent) -> Result<(), PreferenceError> {
+        if event.preference.purpose().is_some_and(blank) {
+            return Err(PreferenceError::NoPurpose);
+        }
         let known = match &event.preference {
             Preference::ConsentGiven { text_version, act, .. } => {
                 if blank(text_version) || blank(act) {

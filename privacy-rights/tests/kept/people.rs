@@ -97,6 +97,9 @@ behaviours! {
         let before = dump(&world.pool).await;
         for (event, wanted) in [
             (on("2026-06-03", withdrawn("other")), PreferenceError::NothingToEnd),
+            (on("2026-06-03", given(" ")), PreferenceError::NoPurpose),
+            (on("2026-06-03", Preference::Objected { purpose: String::new() }),
+                PreferenceError::NoPurpose),
             (on("2026-06-01", withdrawn("news")), PreferenceError::OutOfOrder),
             (on("2026-06-03", Preference::Restricted { letter: 'e' }), PreferenceError::NoSuchGround),
             (on("2026-06-03", Preference::RestrictionLifted { told_at: at("2026-06-03") }),
