@@ -96,6 +96,26 @@ fn found(
     (names(in_files), names(canaries.in_directory(folder).unwrap()))
 }
 
+/// As [`found`], once the database's files are settled. PostgreSQL keeps a row that was removed as long
+/// as it knows of a snapshot that may be older, which others on a busy server hold for a moment: so what
+/// is not gone yet is looked for again.
+async fn found_at_last<T: Files>(
+    db: &T,
+    canaries: &Canaries,
+    folder: &Path,
+    expected: &[&str],
+) -> (Vec<String>, Vec<String>) {
+    let mut last = (Vec::new(), Vec::new());
+    for _ in 0..20 {
+        db.settle().await;
+        last = found(canaries, &db.files().await, folder);
+        if last.0 == expected {
+            break;
+        }
+    }
+    last
+}
+
 /// A bundle of everything about a person, in a folder of the host's.
 async fn bundle<DB: Backend + crypto_fields::Backend>(
     scene: &Scene<DB>,
@@ -166,9 +186,8 @@ where
 
     let eraser = async || scene.eraser().await.revocation(Arc::new(Bundles(made.clone())));
     assert_eq!(eraser().await.run(id).await.unwrap(), ErasureState::Deferred);
-    db.settle().await;
-    let files = db.files().await;
-    let (in_files, in_folder) = found(&canaries, &files, scene.folder.path());
+    let (in_files, in_folder) =
+        found_at_last(&db, &canaries, scene.folder.path(), &["address"]).await;
     assert_eq!(in_files, ["address"], "what the bookkeeping law keeps, and nothing else");
     assert_eq!(in_folder, [""; 0], "neither in a bundle nor in the ledger");
     assert!(scene.folder.path().join("ledger").exists());
@@ -184,9 +203,8 @@ where
     // The law lets go.
     scene.world.clock.set(at("2031-05-02"));
     assert_eq!(eraser().await.sweep().await.unwrap(), [(id, ErasureState::Done)]);
-    db.settle().await;
-    let (in_files, in_folder) = found(&canaries, &db.files().await, scene.folder.path());
-    assert_eq!((in_files, in_folder), (vec![], vec![]));
+    let nothing = found_at_last(&db, &canaries, scene.folder.path(), &[]).await;
+    assert_eq!(nothing, (vec![], vec![]));
 }
 
 test_support::both_databases!(nothing_is_found_but_what_a_law_keeps);
