@@ -197,7 +197,8 @@ impl Request {
         let begun = matches!(state, S::Executing | S::Verifying | S::Notifying);
         // What failed can be planned anew; it was begun all the same.
         let failed = |event: &E| matches!(event, E::PartiallyCompleted { .. } | E::Failed { .. });
-        let done = begun || self.events.iter().any(|(_, event)| failed(event));
+        let has_failed = self.events.iter().any(|(_, event)| failed(event));
+        let done = begun || has_failed;
         Ok(match (state, event) {
             (_, E::Alarmed { .. }) => state,
             (_, E::Extended { reason }) => {
@@ -234,6 +235,8 @@ impl Request {
                 }
                 S::Executing
             }
+            (S::Executing, E::PlanStale) if has_failed => S::Failed,
+            (S::Executing, E::PlanStale) => S::Verified,
             (S::Failed | S::PartiallyCompleted, E::Resumed) => S::Executing,
             (S::Executing, E::Executed) => S::Verifying,
             (S::Verifying, E::NothingLeft { remaining, explained }) => {

@@ -158,6 +158,10 @@ impl<DB: Backend> RightsHandler<DB> {
                 _ => return Err(RightsError::NotApproved),
             };
             match done {
+                Err(RightsError::Stale) if self.open(request).await?.0 == store::PROPOSED => {
+                    self.step(request, RequestEvent::PlanStale).await?;
+                    return Err(RightsError::Stale);
+                }
                 // What no repetition will mend is on record as failed.
                 Err(
                     error @ (RightsError::Stale | RightsError::Source(SourceError::Correction(_))),

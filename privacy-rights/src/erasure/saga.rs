@@ -238,8 +238,8 @@ impl<DB: Backend> Eraser<DB> {
     ///
     /// [`EraseError::NotApproved`], [`EraseError::Plan`] for a blocked plan, [`EraseError::Leased`],
     /// [`EraseError::Ambiguous`], others of what is asked: nothing was changed. [`EraseError::Plan`] for
-    /// a stale plan, or another ground than the approved one: nothing was erased, and the request has
-    /// failed, to be [previewed](Self::preview), [proposed](Self::propose) and approved anew.
+    /// a stale plan, or another ground than the approved one: nothing was erased, and the request
+    /// waits to be [previewed](Self::preview), [proposed](Self::propose) and approved anew, or refused.
     pub async fn begin(&self, request: Uuid, ground: &str, actor: Actor) -> Result<(), EraseError> {
         if self.load(request).await?.is_some() {
             return Ok(());
@@ -297,17 +297,16 @@ impl<DB: Backend> Eraser<DB> {
         Ok(())
     }
 
-    /// What was approved is not what would be done: that is on record as failed, unless somebody else
-    /// has begun it and the plan is another for that.
+    /// What was approved is not what would be done: that is on record, unless somebody else has begun
+    /// it and the plan is another for that.
     async fn is_stale(&self, request: Uuid, stale: PlanError) -> Result<(), EraseError> {
         let mut tx = self.desk.journal.begin().await?;
         if store::load::<DB>(&mut tx, self.tenant(), request).await?.is_some() {
             tx.rollback().await?;
             return Ok(());
         }
-        let event = RequestEvent::Failed { reason: stale.to_string() };
         let actor = Actor::system("privacy-rights");
-        self.desk.step_in(&mut tx, request, event, actor).await?;
+        self.desk.step_in(&mut tx, request, RequestEvent::PlanStale, actor).await?;
         tx.commit().await?;
         Err(stale.into())
     }

@@ -185,6 +185,9 @@ pub enum RequestEvent {
         /// Its digest: what is approved.
         digest: String,
     },
+    /// What was approved is not what would be done any more. Nothing of it was done: a plan is to be
+    /// made anew.
+    PlanStale,
     /// It came.
     Received {
         /// What is asked for.
@@ -230,6 +233,7 @@ impl RequestEvent {
             Self::NothingLeft { .. } => "nothing_left",
             Self::PartiallyCompleted { .. } => "partially_completed",
             Self::Planned { .. } => "planned",
+            Self::PlanStale => "plan_stale",
             Self::Received { .. } => "received",
             Self::Refused { .. } => "refused",
             Self::Resumed => "resumed",

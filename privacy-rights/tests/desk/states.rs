@@ -110,6 +110,7 @@ fn the_whole_table() {
         (E::ScopeAsked, "..s.s.........."),
         (E::ScopeAnswered, "...v..........."),
         (planned("b"), "..a.aa....a...."),
+        (E::PlanStale, "......v........"),
         (approved("a"), "....x.........."),
         (E::Begun, "..............."),
         (E::Executed, "......y........"),
@@ -141,6 +142,24 @@ fn the_whole_table() {
 
 fn fails(state: RequestState, event: RequestEvent) -> TransitionError {
     in_state(state).apply(at(DAY), event).unwrap_err()
+}
+
+/// What was never begun can still be taken back; what was is not.
+#[test]
+fn a_stale_plan_is_made_anew() {
+    let failed = RequestEvent::Failed { reason: because("no answer") };
+    for (before, state) in [
+        (vec![], RequestState::Verified),
+        (vec![failed, planned("b"), approved("b")], RequestState::Failed),
+    ] {
+        let mut request = in_state(RequestState::Executing);
+        for event in before.into_iter().chain([RequestEvent::PlanStale]) {
+            request.apply(at(DAY), event).unwrap();
+        }
+        assert_eq!(request.state(), state);
+        let withdrawn = request.apply(at(DAY), RequestEvent::Withdrawn);
+        assert_eq!(withdrawn.is_ok(), state == RequestState::Verified);
+    }
 }
 
 #[test]
